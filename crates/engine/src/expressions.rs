@@ -1,6 +1,9 @@
 //! Rewrites of all expressions of a plan, in which every column keeps its name, and calls of
 //! functions that no session registers.
 
+mod in_place;
+mod search;
+
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
@@ -33,8 +36,11 @@ pub fn rewritten(
     if !has(&plan, &concerns)? {
         return Ok(plan);
     }
-    plan.transform_up_with_subqueries(|node| of_node(node, &concerns, &rewrite))
-        .data()
+    let mut plan = plan;
+    in_place::each(&mut plan, &concerns, &|node| {
+        of_node(node, &concerns, &rewrite).data()
+    })?;
+    Ok(plan)
 }
 
 /// Returns whether a cast may fail for some values.
@@ -94,7 +100,7 @@ pub(crate) fn of_node(
     }
     let schema = schema_of_inputs(&node);
     let names = NamePreserver::new(&node);
-    node.map_expressions(|expr| match expr.exists(|part| Ok(concerns(part)))? {
+    node.map_expressions(|expr| match has_part(&expr, &concerns)? {
         true => named(expr, &names, &|expr| Ok(rewrite(expr, &schema))),
         false => Ok(Transformed::no(expr)),
     })
@@ -193,6 +199,27 @@ pub fn has(plan: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool>
     has_any(plan, &|_: &LogicalPlan| false, &concerns)
 }
 
+/// Returns whether the plan or its subqueries have an expression that `may` selects, and then
+/// `concerns` with the schema of the expression's columns. [`retyped`] asks the same of each operator,
+/// but takes the plan apart for it.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
+pub(crate) fn has_typed(
+    plan: &LogicalPlan,
+    may: impl Fn(&Expr) -> bool,
+    concerns: impl Fn(&Expr, &DFSchema) -> bool,
+) -> Result<bool> {
+    has_operator(plan, |node| {
+        if !reads(node, &may)? {
+            return Ok(false);
+        }
+        let schema = schema_of_inputs(node);
+        reads(node, |expr| may(expr) && concerns(expr, &schema))
+    })
+}
+
 /// Returns whether the plan or its subqueries have an operator that `is` selects, or an expression
 /// that `concerns` selects.
 ///
@@ -210,14 +237,14 @@ pub(crate) fn has_any(
         found = is(node);
         if !found {
             node.apply_expressions(|expr| {
-                expr.apply(|part| {
-                    found = concerns(part)
+                found = search::exists(expr, &mut |part: &Expr| {
+                    Ok(concerns(part)
                         || match subquery_of(part) {
                             Some(subquery) => has_any(&subquery.subquery, is, concerns)?,
                             None => false,
-                        };
-                    Ok(until(found))
-                })
+                        })
+                })?;
+                Ok(until(found))
             })?;
         }
         Ok(until(found))
@@ -275,10 +302,15 @@ pub fn has_operator(
 pub(crate) fn reads(node: &LogicalPlan, concerns: impl Fn(&Expr) -> bool) -> Result<bool> {
     let mut found = false;
     node.apply_expressions(|expr| {
-        found = expr.exists(|expr| Ok(concerns(expr)))?;
+        found = has_part(expr, &concerns)?;
         Ok(until(found))
     })?;
     Ok(found)
+}
+
+/// Returns whether an expression or a part of it is one that `concerns` selects.
+fn has_part(expr: &Expr, concerns: &impl Fn(&Expr) -> bool) -> Result<bool> {
+    search::exists(expr, &mut |part: &Expr| Ok(concerns(part)))
 }
 
 /// Returns how a search continues: it stops when something is found.
@@ -332,8 +364,11 @@ pub fn named(
         });
     }
     let name = names.save(&expr);
-    let expr = expr.transform_up(rewrite)?;
-    Ok(expr.update_data(|expr| name.restore(expr)))
+    let rewritten = expr.transform_up(rewrite)?;
+    Ok(match rewritten.transformed {
+        true => rewritten.update_data(|expr| name.restore(expr)),
+        false => rewritten,
+    })
 }
 
 /// Returns whether an operator is a comparison.

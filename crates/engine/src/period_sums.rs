@@ -23,14 +23,14 @@ pub(crate) struct PeriodSums;
 
 impl AnalyzerRule for PeriodSums {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        if !expressions::has(&plan, |expr| argument(expr).is_some())? {
+        let may = |expr: &Expr| argument(expr).is_some();
+        if !expressions::has_typed(&plan, may, is_of_periods)? {
             return Ok(plan);
         }
         let rewrite = |expr: Expr, schema: &DFSchema| {
-            let of = argument(&expr).and_then(|argument| argument.get_type(schema).ok());
-            Ok(match of {
-                Some(DataType::Duration(_)) => Transformed::yes(of_interval(expr)),
-                _ => Transformed::no(expr),
+            Ok(match is_of_periods(&expr, schema) {
+                true => Transformed::yes(of_interval(expr)),
+                false => Transformed::no(expr),
             })
         };
         expressions::retyped(plan, &rewrite, &|_: &LogicalPlan| Ok(None))
@@ -52,6 +52,11 @@ fn argument(expr: &Expr) -> Option<&Expr> {
         [argument] if matches!(written_name(name), "sum" | "avg") => Some(argument),
         _ => None,
     }
+}
+
+fn is_of_periods(expr: &Expr, schema: &DFSchema) -> bool {
+    let of = argument(expr).and_then(|argument| argument.get_type(schema).ok());
+    matches!(of, Some(DataType::Duration(_)))
 }
 
 /// Returns the call with its arguments as intervals.

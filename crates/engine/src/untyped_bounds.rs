@@ -22,12 +22,13 @@ pub(crate) struct UntypedBounds;
 
 impl AnalyzerRule for UntypedBounds {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let concerns = |expr: &Expr| match expr {
+        let has_texts = |expr: &Expr| match expr {
             Expr::InList(list) => list.list.iter().any(is_text),
             Expr::Between(between) => is_text(&between.low) || is_text(&between.high),
             _ => false,
         };
-        if !expressions::has(&plan, concerns)? {
+        let is_typed = |expr: &Expr, schema: &DFSchema| type_of_bounds(expr, schema).is_some();
+        if !expressions::has_typed(&plan, has_texts, is_typed)? {
             return Ok(plan);
         }
         let rewrite = |expr: Expr, schema: &DFSchema| Ok(typed(expr, schema));
@@ -39,18 +40,25 @@ impl AnalyzerRule for UntypedBounds {
     }
 }
 
-fn typed(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
-    let operand = match &expr {
+/// Returns the type that literals beside this operand get; `None` if they stay texts.
+fn type_of_bounds(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
+    let operand = match expr {
         Expr::InList(list) => list.expr.get_type(schema),
         Expr::Between(between) => between.expr.get_type(schema),
-        _ => return Transformed::no(expr),
+        _ => return None,
     };
-    let data_type = match operand {
-        Ok(DataType::Boolean) => DataType::Boolean,
-        Ok(DataType::Interval(_) | DataType::Duration(_)) => {
-            DataType::Interval(IntervalUnit::MonthDayNano)
+    match operand.ok()? {
+        DataType::Boolean => Some(DataType::Boolean),
+        DataType::Interval(_) | DataType::Duration(_) => {
+            Some(DataType::Interval(IntervalUnit::MonthDayNano))
         }
-        _ => return Transformed::no(expr),
+        _ => None,
+    }
+}
+
+fn typed(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let Some(data_type) = type_of_bounds(&expr, schema) else {
+        return Transformed::no(expr);
     };
     let give = |text: &mut Expr| {
         let is_typed = is_text(text);

@@ -3,7 +3,7 @@ use std::cell::RefCell;
 
 use arrow::datatypes::Schema;
 use datafusion::logical_expr::logical_plan::builder::table_scan;
-use datafusion::logical_expr::{LogicalPlanBuilder, col, exists, lit};
+use datafusion::logical_expr::{ExprSchemable, LogicalPlanBuilder, col, exists, lit};
 
 use super::*;
 
@@ -84,4 +84,57 @@ fn only_expressions_of_concern_are_rewritten() {
     assert_eq!(made[0], lit(3_i64).alias("x"));
     assert_eq!(made[1], (col("t.a") - lit(1_i64)).alias("y"));
     assert!(!seen.into_inner().iter().any(|part| part.contains('-')));
+}
+
+#[test]
+fn operators_change_where_they_are_as_in_a_plan_that_is_taken_apart() {
+    let is_seven = |expr: &Expr| *expr == lit(7_i64);
+    let eight = |expr: Expr, _: &DFSchema| match is_seven(&expr) {
+        true => Transformed::yes(lit(8_i64)),
+        false => Transformed::no(expr),
+    };
+    let sevens = |name: &str| {
+        let rows = table(name).filter(col("a").gt(lit(7_i64))).unwrap();
+        rows.project([(col("a") + lit(7_i64)).alias("a")]).unwrap()
+    };
+    let built = |rows: LogicalPlanBuilder| rows.build().unwrap();
+    let named = |name: &str| sevens(name).alias(name).unwrap();
+    let joined = named("t").cross_join(built(named("u"))).unwrap();
+    let shared = Arc::new(built(named("s")));
+    let twice = LogicalPlanBuilder::from(Arc::clone(&shared));
+    for plan in [
+        nested(),
+        built(joined.filter(col("t.a").eq(lit(7_i64))).unwrap()),
+        built(twice.union(shared.as_ref().clone()).unwrap()),
+        built(sevens("t").distinct().unwrap().limit(0, Some(7)).unwrap()),
+        built(sevens("t").sort([col("a").sort(true, false)]).unwrap()),
+        built(
+            sevens("t")
+                .aggregate([col("a") * lit(7_i64)], Vec::<Expr>::new())
+                .unwrap(),
+        ),
+        built(sevens("t").explain(false, false).unwrap()),
+    ] {
+        let apart = plan
+            .clone()
+            .transform_up_with_subqueries(|node| of_node(node, is_seven, eight));
+        let made = rewritten(plan, is_seven, eight).unwrap();
+        assert_eq!(made, apart.unwrap().data);
+        assert!(!has(&made, is_seven).unwrap());
+    }
+}
+
+#[test]
+fn a_search_by_types_knows_the_columns_of_each_operator() {
+    let plan = nested();
+    let is_binary = |expr: &Expr| matches!(expr, Expr::BinaryExpr(_));
+    let left_is = |of: DataType| {
+        move |expr: &Expr, schema: &DFSchema| match expr {
+            Expr::BinaryExpr(binary) => binary.left.get_type(schema).is_ok_and(|left| left == of),
+            _ => false,
+        }
+    };
+    assert!(has_typed(&plan, is_binary, left_is(DataType::Int64)).unwrap());
+    assert!(!has_typed(&plan, is_binary, left_is(DataType::Utf8)).unwrap());
+    assert!(!has_typed(&plan, |_| false, |_, _| true).unwrap());
 }

@@ -35,11 +35,8 @@ pub(super) fn guard(
     let LogicalPlan::Aggregate(aggregate) = &plan else {
         return rule.rewrite(plan, config);
     };
-    if aggregate
-        .aggr_expr
-        .iter()
-        .any(|expr| is_of_intervals(expr, aggregate))
-    {
+    let mut values = aggregate.aggr_expr.iter();
+    if !values.clone().any(is_distinct) || values.any(|expr| is_of_intervals(expr, aggregate)) {
         return Ok(Transformed::no(plan));
     }
     let rewritten = rule.rewrite(plan.clone(), config)?;
@@ -51,6 +48,10 @@ pub(super) fn guard(
         true => Ok(rewritten),
         false => Ok(Transformed::no(plan)),
     }
+}
+
+fn is_distinct(expr: &Expr) -> bool {
+    matches!(without_alias(expr), Expr::AggregateFunction(call) if call.params.distinct)
 }
 
 /// Returns whether an aggregate is over distinct intervals.

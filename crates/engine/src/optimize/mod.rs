@@ -59,6 +59,7 @@ use super::time::DateBounds;
 const LOGICAL: &[(&str, LogicalGuard)] = &[
     ("simplify_expressions", plain::guard),
     ("push_down_filter", pushdown::guard),
+    ("extract_leaf_expressions", leaves::of_parts),
     ("push_down_leaf_projections", leaves::guard),
     ("eliminate_cross_join", cross_join::guard),
     ("propagate_empty_relation", empty_parts::guard),

@@ -1,4 +1,4 @@
-//! Simplifies only expressions that are more than a column or a constant.
+//! Simplifies only expressions that are more than a column, with or without an alias, or a constant.
 //!
 //! DataFusion sets up its simplifier for each expression of each operator, in each pass, with the
 //! columns of all inputs and the names of the results (`simplify_exprs.rs` of
@@ -45,7 +45,12 @@ pub(super) fn guard(
 
 /// Returns whether the simplifier returns an expression as it is.
 fn is_plain(expr: &Expr) -> bool {
-    matches!(expr, Expr::Column(_) | Expr::Literal(..))
+    match expr {
+        Expr::Column(_) | Expr::Literal(..) => true,
+        // A constant takes the metadata of its alias.
+        Expr::Alias(alias) => matches!(alias.expr.as_ref(), Expr::Column(_)),
+        _ => false,
+    }
 }
 
 fn has_others(plan: &LogicalPlan) -> Result<bool> {
@@ -146,6 +151,7 @@ mod tests {
     fn plans_of_columns_only_stay_as_they_are() {
         let same = [
             rows().project([col("column2"), lit(1_i64), col("column1")]),
+            rows().project([col("column2").alias("x"), col("column1")]),
             rows().sort([col("column2").sort(true, false)]),
             rows().alias("t"),
             rows().aggregate([col("column1")], Vec::<Expr>::new()),

@@ -57,6 +57,9 @@ fn readers(survey: &Survey) -> Result<HashMap<usize, LogicalPlan>> {
     for group in groups {
         let mut left = group;
         while let Some((first, others)) = left.split_first() {
+            if others.is_empty() {
+                break;
+            }
             let mut one = Similar::of(survey, *first, &is_gone)?;
             let apart = one.take(others, &is_gone)?;
             for (index, reader) in one.readers()? {

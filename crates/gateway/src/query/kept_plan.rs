@@ -2,6 +2,8 @@
 //!
 //! ```text
 //!  Prepared ─ PlanSlot ─ KeptPlan ─ the plan, with its parameters
+//!                  │         ├───── the analysed plan of a statement that was described, for its
+//!                  │         │      first execution
 //!                  │         └───── the optimised plan, for the last values of the parameters,
 //!                  │                and its answer, if it is a row of literals
 //!  KeptPlans ──────┘  the slots of a session, also those of texts that were not prepared
@@ -14,7 +16,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -106,6 +108,8 @@ pub(crate) struct KeptPlan {
     planning: Planning,
     /// `None` if the plan serves one execution only.
     claim: Option<Claim>,
+    /// The analysed plan, until an execution takes it.
+    analysis: Mutex<Option<LogicalPlan>>,
     optimized: Mutex<Option<Optimized>>,
 }
 
@@ -129,18 +133,24 @@ impl KeptPlan {
     pub(crate) fn new(
         inputs: PlanInputs,
         plan: LogicalPlan,
-        planning: Planning,
+        mut planning: Planning,
         space: &Arc<PlanSpace>,
     ) -> Self {
         // Versions of what a block changed are not unique.
         let may_last = inputs.settings.keeps_plans() && inputs.moment.draft.is_none();
         let bytes = may_last.then(|| bytes_if_lasting(&plan)).flatten();
         let claim = bytes.and_then(|bytes| space.claim(bytes));
+        // The first execution of a plan with parameters has values for them.
+        let analysis = planning.analysis.take();
+        let analysis = analysis.filter(|analysis| {
+            claim.is_none() || (fits_beside(&plan, analysis) && !has_parameters(&plan))
+        });
         Self {
             inputs,
             plan,
             planning,
             claim,
+            analysis: Mutex::new(analysis),
             optimized: Mutex::default(),
         }
     }
@@ -153,8 +163,7 @@ impl KeptPlan {
     /// Keeps the optimised plan for these values of the parameters, instead of the one before.
     pub(crate) fn keep_optimized(&self, parameters: &[ScalarValue], plan: &LogicalPlan) {
         let values: usize = parameters.iter().map(ScalarValue::size).sum();
-        let most = plan_bytes(&self.plan).saturating_mul(2);
-        if self.lasts() && values <= MAX_VALUE_BYTES && plan_bytes(plan) <= most {
+        if self.lasts() && values <= MAX_VALUE_BYTES && fits_beside(&self.plan, plan) {
             *self.optimized.lock() = Some(Optimized {
                 parameters: parameters.to_vec(),
                 plan: plan.clone(),
@@ -169,6 +178,17 @@ impl KeptPlan {
         let known = known.filter(|optimized| optimized.parameters == parameters)?;
         Some(known.plan.clone())
     }
+}
+
+/// Returns whether the memory claimed for a plan is enough for what was made of it too: the analysed
+/// plan, or the optimised one after it.
+fn fits_beside(plan: &LogicalPlan, made: &LogicalPlan) -> bool {
+    plan_bytes(made) <= plan_bytes(plan).saturating_mul(2)
+}
+
+fn has_parameters(plan: &LogicalPlan) -> bool {
+    let is_parameter = |expr: &Expr| matches!(expr, Expr::Placeholder(_));
+    !matches!(has_expression(plan, is_parameter), Ok(false))
 }
 
 /// Estimates the memory of a kept plan, in bytes; `None` if it may not be kept. Planning it and
@@ -188,7 +208,7 @@ fn bytes_if_lasting(plan: &LogicalPlan) -> Option<usize> {
     if !matches!(has_expression(plan, changes), Ok(false)) {
         return None;
     }
-    // An optimised plan is kept if it is not larger than two of these. Tables are counted as if
+    // What is made of a plan is kept if it is not larger than two of these. Tables are counted as if
     // nothing else held them: they stay in memory after their partitions have changed.
     let held = tables.iter().map(|table| table.lake_table().held_values());
     let of_tables = held.sum::<usize>().saturating_mul(VALUE_BYTES);
@@ -197,6 +217,11 @@ fn bytes_if_lasting(plan: &LogicalPlan) -> Option<usize> {
         .saturating_add(of_plans)
         .saturating_add(of_tables);
     Some(bytes).filter(|bytes| *bytes <= MAX_SESSION_BYTES / 2)
+}
+
+/// Returns a cell with an analysed plan, if there is one.
+fn known(analysis: Option<LogicalPlan>) -> OnceLock<LogicalPlan> {
+    analysis.map_or_else(OnceLock::new, OnceLock::from)
 }
 
 /// A slot for the plan of one statement.
@@ -244,6 +269,7 @@ impl PlanSlot {
             let kept = Arc::into_inner(kept)?;
             let planning = Planning {
                 block_began: moment.block_began,
+                analysis: known(kept.analysis.into_inner()),
                 ..kept.planning
             };
             return Some(Reused {
@@ -256,6 +282,7 @@ impl PlanSlot {
         let optimized = kept.optimized_for(parameters);
         let planning = Planning {
             block_began: moment.block_began,
+            analysis: known(kept.analysis.lock().take()),
             ..kept.planning.clone()
         };
         Some(Reused {

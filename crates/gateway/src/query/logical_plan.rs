@@ -12,6 +12,7 @@ use lakegate_error::{Result, from_engine};
 use sqlparser::ast;
 
 use crate::query::inner_names::{self, inner_selects};
+use crate::query::rewrites::long_lists;
 
 /// Plans a read-only statement.
 ///
@@ -35,11 +36,19 @@ pub(crate) async fn plan_with(
     columns: Option<NamedColumns>,
 ) -> Result<LogicalPlan> {
     let inner = inner_selects(&statement);
-    let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
-    let planning = Box::pin(state.statement_to_plan(statement));
-    let plan = with_named_columns(columns, planning)
-        .await
-        .map_err(from_engine)?;
+    let folds = state.config_options().sql_parser.enable_ident_normalization;
+    let listed = match long_lists::taken(&statement, folds) {
+        Some((rows, list)) => {
+            let rows = planned(state, rows, columns.clone()).await;
+            // An error is that of the whole statement.
+            rows.ok().and_then(|rows| list.put_back(rows))
+        }
+        None => None,
+    };
+    let plan = match listed {
+        Some(plan) => plan,
+        None => planned(state, statement, columns).await?,
+    };
     // Checked before the plan is walked.
     complexity::check(&plan).map_err(from_engine)?;
     let only_reads = datafusion::execution::context::SQLOptions::new()
@@ -49,6 +58,17 @@ pub(crate) async fn plan_with(
     only_reads.verify_plan(&plan).map_err(from_engine)?;
     inner_names::check(&plan, &inner)?;
     Ok(plan)
+}
+
+async fn planned(
+    state: &SessionState,
+    statement: ast::Statement,
+    columns: Option<NamedColumns>,
+) -> Result<LogicalPlan> {
+    let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
+    let planning = Box::pin(state.statement_to_plan(statement));
+    let plan = with_named_columns(columns, planning).await;
+    plan.map_err(from_engine)
 }
 
 /// Gives the columns of an optimised plan the types announced to the client. The optimizer may

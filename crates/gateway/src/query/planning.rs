@@ -55,8 +55,8 @@ pub(crate) struct Planning {
     pub names: ColumnNames,
     /// Which columns of tables the columns of the plan are, once there is one.
     pub origins: OnceLock<Arc<[Option<Origin>]>>,
-    /// The analysed plan, once it is described or the casts of its values are known, if the plan
-    /// serves one execution only.
+    /// The analysed plan, once it is described or the casts of its values are known. It serves one
+    /// execution.
     pub analysis: OnceLock<LogicalPlan>,
     /// Where the rows are written, if values are cast by assignment.
     pub assigned: Option<Target>,
@@ -263,10 +263,7 @@ impl Planning {
         };
         let shown = analyzed.as_ref().unwrap_or(plan);
         let columns = self.names.schema(shown.schema().inner());
-        // Other plans are kept, and optimised once.
-        if let Ok(analyzed) = analyzed
-            && snapshots::tables(plan).is_none()
-        {
+        if let Ok(analyzed) = analyzed {
             let _ = self.analysis.set(analyzed);
         }
         columns
