@@ -1,4 +1,4 @@
-//! Statistics of the catalog, which may be wrong.
+//! Statistics of the catalog, which may be wrong, and those that are remembered of a file.
 
 use lakegate_catalog::model::{
     ColumnStatistics, ColumnStatisticsData, RangeStatistics, TableStatistics, now,
@@ -45,6 +45,31 @@ async fn wrong_statistics_change_no_answer() {
             ("SELECT count(*) FROM t WHERE n < 100", "3"),
             ("SELECT count(*) FROM t WHERE n IS NULL", "0"),
             ("SELECT count(*) FROM t a JOIN t b ON a.n = b.n", "3"),
+        ] {
+            assert_eq!(lake.rows(sql).await, [[answer]], "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bounds_are_those_of_the_type_that_a_table_has_a_column_as() {
+    let long = Lake::new(&[("n", "bigint")]);
+    long.put("a", file(&batch(vec![("n", ints(0..3))]), 10))
+        .await;
+    let short = Lake {
+        table: Lake::new(&[("n", "int")]).table,
+        store: Arc::clone(&long.store),
+        roots: Arc::clone(&long.roots),
+        footers: long.footers.clone(),
+        hot: ColumnCache::new(0),
+        max_statistics_files: 4096,
+    };
+    for lake in [&long, &short, &short, &long] {
+        for (sql, answer) in [
+            ("SELECT min(n) FROM t", "0"),
+            ("SELECT max(n) + 1 FROM t", "3"),
+            ("SELECT count(*) FROM t WHERE n > 1", "1"),
+            ("SELECT count(n) FROM t", "3"),
         ] {
             assert_eq!(lake.rows(sql).await, [[answer]], "{sql}");
         }
