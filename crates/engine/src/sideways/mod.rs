@@ -58,6 +58,7 @@ use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::joins::HashJoinExec;
 use lakegate_lake::format::parquet::{FilterRows, KeyFilter, ParquetFiles};
+use lakegate_lake::scanned::{files_of, source_of};
 
 pub(crate) use self::passages::guard as with_passages;
 use self::values::{distinct, index, without_exchanges};
@@ -127,7 +128,10 @@ impl RowFilters {
         let Some(scan) = node.downcast_ref::<DataSourceExec>() else {
             return Ok(None);
         };
-        let Some((config, files)) = scan.downcast_to_file_source::<ParquetFiles>() else {
+        let Some(config) = files_of(scan) else {
+            return Ok(None);
+        };
+        let Some(files) = config.file_source().downcast_ref::<ParquetFiles>() else {
             return Ok(None);
         };
         let (Some(condition), None) = (files.filter(), config.limit) else {
@@ -155,7 +159,7 @@ impl RowFilters {
         };
         let mut config = config.clone();
         config.file_source = Arc::new(files.with_rows_filtered(when));
-        let filtering = scan.clone().with_data_source(Arc::new(config));
+        let filtering = scan.clone().with_data_source(source_of(config));
         Ok(Some(Arc::new(filtering)))
     }
 }
