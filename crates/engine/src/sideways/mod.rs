@@ -64,6 +64,7 @@ pub(crate) use self::passages::guard as with_passages;
 use self::values::{distinct, index, without_exchanges};
 use super::barrier::view_of_operator;
 use super::estimates::Estimate;
+use super::optimize::with_remembered_statistics;
 use super::stop::check;
 
 /// An operator of a physical plan.
@@ -99,6 +100,22 @@ impl Default for RowFilters {
 
 impl PhysicalOptimizerRule for RowFilters {
     fn optimize(&self, plan: Operator, _: &ConfigOptions) -> Result<Operator> {
+        // Build sides are estimated for each of their keys.
+        with_remembered_statistics(plan, |plan| self.filtered(plan))
+    }
+
+    fn name(&self) -> &str {
+        "row_filters"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+impl RowFilters {
+    /// Returns the plan with the rows of scans filtered where this is worth it.
+    fn filtered(&self, plan: Operator) -> Result<Operator> {
         let sources = Sources::of(&plan)?;
         if sources.joins.is_empty() && sources.filters.is_empty() {
             return Ok(plan);
@@ -113,16 +130,6 @@ impl PhysicalOptimizerRule for RowFilters {
         .data()
     }
 
-    fn name(&self) -> &str {
-        "row_filters"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
-}
-
-impl RowFilters {
     /// Returns the scan with its rows filtered; `None` if this is not worth it, or no scan.
     fn filtering(&self, node: &Operator, sources: &Sources) -> Result<Option<Operator>> {
         let Some(scan) = node.downcast_ref::<DataSourceExec>() else {
