@@ -56,7 +56,13 @@ impl Estimate {
     /// Returns what is known of an operator; `None` if not even the number of rows is.
     pub(crate) fn of(plan: &Operator) -> Option<Self> {
         let separate = by_condition(plan).ok().flatten();
-        let known = separate.and_then(|plan| statistics(&plan));
+        // Each of the operators lives as long as the context, which knows them by their addresses.
+        let context = StatisticsContext::new();
+        let statistics = |plan: &Operator| {
+            let known = context.compute(plan.as_ref(), &StatisticsArgs::new());
+            known.ok()
+        };
+        let known = separate.as_ref().and_then(&statistics);
         let known = known.or_else(|| statistics(plan))?;
         let rows = rows(&known)?;
         let unfiltered = unfiltered(plan);
@@ -174,11 +180,6 @@ pub(crate) fn number(value: &ScalarValue) -> Option<i128> {
 fn rows(known: &Statistics) -> Option<f64> {
     let rows = *known.num_rows.get_value()?;
     Some((rows as f64).max(1.0))
-}
-
-fn statistics(plan: &Operator) -> Option<Arc<Statistics>> {
-    let context = StatisticsContext::new();
-    context.compute(plan.as_ref(), &StatisticsArgs::new()).ok()
 }
 
 /// Returns what is below the filters of an operator.
