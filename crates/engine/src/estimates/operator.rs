@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema};
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use datafusion::error::Result;
+use datafusion::physical_expr::intervals::utils::check_support;
 use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
@@ -230,7 +231,8 @@ fn inputs_by_condition(plan: &Operator, left: &mut usize) -> Result<Option<Opera
 }
 
 /// Splits a filter into one of each condition. DataFusion takes a fifth of the rows for all
-/// conditions together if it can estimate one of them not at all.
+/// conditions together if it can estimate one of them not at all. Returns `None` for a single
+/// condition that it estimates, and for other operators.
 ///
 /// # Errors
 ///
@@ -241,6 +243,12 @@ fn by_condition(plan: &Operator) -> Result<Option<Operator>> {
     };
     let conditions = split_conjunction(filter.predicate());
     if conditions.len() > MOST_CONDITIONS {
+        return Ok(None);
+    }
+    if let [condition] = conditions[..]
+        && Among::of(condition).is_none()
+        && check_support(condition, &filter.input().schema())
+    {
         return Ok(None);
     }
     let mut filtered = Arc::clone(filter.input());
