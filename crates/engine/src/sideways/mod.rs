@@ -44,7 +44,7 @@ mod values;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::physical_plan::FileSource;
 use datafusion::datasource::source::DataSourceExec;
@@ -55,6 +55,7 @@ use datafusion::physical_expr::{PhysicalExpr, conjunction, split_conjunction};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::joins::HashJoinExec;
 use lakegate_lake::format::parquet::{FilterRows, KeyFilter, ParquetFiles};
@@ -120,14 +121,30 @@ impl RowFilters {
         if sources.joins.is_empty() && sources.filters.is_empty() {
             return Ok(plan);
         }
-        plan.transform_down(|node| {
-            if is_barrier(&node) {
-                return Ok(Transformed::new(node, false, TreeNodeRecursion::Jump));
-            }
-            let filtering = self.filtering(&node, &sources)?;
-            Ok(filtering.map_or(Transformed::no(node), Transformed::yes))
-        })
-        .data()
+        Ok(self.filtered_below(&plan, &sources)?.unwrap_or(plan))
+    }
+
+    /// Returns an operator with the rows of its scans filtered; `None` if none are.
+    fn filtered_below(&self, node: &Operator, sources: &Sources) -> Result<Option<Operator>> {
+        if is_barrier(node) {
+            return Ok(None);
+        }
+        if let Some(filtering) = self.filtering(node, sources)? {
+            return Ok(Some(filtering));
+        }
+        let mut inputs = Vec::new();
+        let mut is_changed = false;
+        for input in node.children() {
+            let changed = self.filtered_below(input, sources)?;
+            is_changed |= changed.is_some();
+            inputs.push(changed.unwrap_or_else(|| Arc::clone(input)));
+        }
+        if !is_changed {
+            return Ok(None);
+        }
+        // The properties of a scan do not depend on how it filters.
+        let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
+        Arc::clone(node).replace_children(inputs, keep).map(Some)
     }
 
     /// Returns the scan with its rows filtered; `None` if this is not worth it, or no scan.
