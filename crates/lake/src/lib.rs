@@ -16,6 +16,7 @@ mod lengths;
 pub mod meter;
 pub mod roots;
 pub mod scan;
+pub mod scanned;
 pub mod sight;
 pub mod sizes;
 pub mod table;

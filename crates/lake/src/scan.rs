@@ -10,7 +10,6 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
@@ -24,6 +23,7 @@ use crate::format::{FileScan, PartitionName, ScanSource, TableFileFormat, TableF
 use crate::lengths::BoundedColumns;
 use crate::meter::QueryMeter;
 use crate::roots::Roots;
+use crate::scanned::scan_of;
 use crate::table::estimates::{AnalyzedPart, estimated};
 use crate::table::selectivity::Ranges;
 use crate::table::{LakeTable, OpenedFiles, TableSnapshot, bounds};
@@ -227,7 +227,7 @@ impl Scan<'_> {
             .map_err(from_engine)?
             .with_limit(wanted.limit)
             .build();
-        Ok(DataSourceExec::from_data_source(config))
+        Ok(Arc::new(scan_of(config)))
     }
 
     /// Asks the format for the files' row counts and bounds.

@@ -11,7 +11,6 @@
 use arrow::datatypes::DataType;
 use datafusion::common::stats::Precision;
 use datafusion::common::{JoinSide, ScalarValue, Statistics};
-use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_expr::expressions::{CastExpr, Column, Literal};
 use datafusion::physical_expr::projection::ProjectionExpr;
@@ -21,6 +20,7 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
+use lakegate_lake::scanned::files_of;
 
 use super::Operator;
 use super::way::origin;
@@ -96,7 +96,7 @@ fn of_column(rows: &Operator, column: usize, left: &mut usize) -> Option<Bounds>
 
 /// Returns the bounds of a column of all files of a scan.
 fn of_scan(scan: &DataSourceExec, column: usize) -> Option<Bounds> {
-    let config = scan.data_source().downcast_ref::<FileScanConfig>()?;
+    let config = files_of(scan)?;
     let source = config.file_source();
     let column = match source.projection() {
         Some(shown) => {

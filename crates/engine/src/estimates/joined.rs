@@ -31,6 +31,8 @@ const LEAST_KEPT: f64 = 0.1;
 #[derive(Debug)]
 pub(crate) struct Joined {
     leaves: Vec<Estimate>,
+    /// The logarithms of the leaves' rows.
+    rows: Vec<f64>,
     classes: Vec<Keys>,
     /// Leaves of conditions, and the logarithms of their shares.
     conditions: Vec<(Leaves, f64)>,
@@ -44,7 +46,16 @@ pub(crate) struct Joined {
 #[derive(Debug)]
 struct Keys {
     leaves: Leaves,
-    columns: Vec<(usize, Values)>,
+    columns: Vec<KeyColumn>,
+}
+
+/// A column of a class.
+#[derive(Debug)]
+struct KeyColumn {
+    leaf: usize,
+    values: Values,
+    /// The logarithm of the share of rows that are not NULL.
+    present: f64,
 }
 
 /// A divisor of a product of rows.
@@ -87,6 +98,7 @@ impl Joined {
             conditions: conditions.collect(),
             semis: semis.collect(),
             classes,
+            rows: leaves.iter().map(|leaf| leaf.rows.ln()).collect(),
             leaves,
         }
     }
@@ -107,9 +119,9 @@ impl Joined {
 
     /// Returns the rows of a set of leaves, of which semi joins keep a share of this logarithm.
     fn joined_rows(&self, leaves: Leaves, kept: f64) -> f64 {
-        let known = leaves.ascending().filter_map(|leaf| self.leaves.get(leaf));
+        let known = leaves.ascending().filter_map(|leaf| self.rows.get(leaf));
         // Logarithms, because the product of many leaves may be no number.
-        let mut rows: f64 = known.map(|leaf| leaf.rows.ln()).sum::<f64>() + kept;
+        let mut rows = known.sum::<f64>() + kept;
         for (of, share) in &self.conditions {
             if leaves.holds(*of) {
                 rows += share;
@@ -139,26 +151,27 @@ impl Joined {
         let mut earlier: Vec<usize> = Vec::new();
         let mut joined: Option<Values> = None;
         let columns = class.columns.iter();
-        for (leaf, values) in columns.filter(|(leaf, _)| leaves.has(*leaf)) {
-            present += values.present.max(f64::MIN_POSITIVE).ln();
+        for column in columns.filter(|column| leaves.has(column.leaf)) {
+            let leaf = column.leaf;
+            present += column.present;
             joined = Some(match joined {
-                None => *values,
+                None => column.values,
                 Some(before) => {
-                    let (both, by) = before.joined(values);
+                    let (both, by) = before.joined(&column.values);
                     let in_common = |other: &usize| {
-                        let row = self.common.get(*leaf);
+                        let row = self.common.get(leaf);
                         row.and_then(|row| row.get(*other)).copied()
                     };
                     let with = earlier.iter().copied().max_by_key(in_common);
                     divisors.push(Divisor {
-                        leaf: *leaf,
-                        with: with.unwrap_or(*leaf),
+                        leaf,
+                        with: with.unwrap_or(leaf),
                         by,
                     });
                     both
                 }
             });
-            earlier.push(*leaf);
+            earlier.push(leaf);
         }
         present
     }
@@ -220,16 +233,20 @@ impl Keys {
     fn of(class: &[Place], leaves: &[Estimate]) -> Self {
         let known = class.iter().filter_map(|place| {
             let leaf = leaves.get(place.leaf)?;
-            let values = leaf.columns.get(place.column)?;
-            Some((place.leaf, *values))
+            let values = *leaf.columns.get(place.column)?;
+            Some(KeyColumn {
+                leaf: place.leaf,
+                present: values.present.max(f64::MIN_POSITIVE).ln(),
+                values,
+            })
         });
-        let mut columns: Vec<(usize, Values)> = known.collect();
+        let mut columns: Vec<KeyColumn> = known.collect();
         let whole = |leaf: usize| leaves.get(leaf).map_or(0.0, |leaf| leaf.whole);
-        columns.sort_by(|(one, values), (other, others)| {
-            let by_count = values.distinct.total_cmp(&others.distinct);
+        columns.sort_by(|one, other| {
+            let by_count = one.values.distinct.total_cmp(&other.values.distinct);
             by_count
-                .then_with(|| whole(*one).total_cmp(&whole(*other)))
-                .then(one.cmp(other))
+                .then_with(|| whole(one.leaf).total_cmp(&whole(other.leaf)))
+                .then(one.leaf.cmp(&other.leaf))
         });
         Self {
             leaves: class.iter().map(|place| place.leaf).collect(),

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use datafusion::physical_plan::ExecutionPlan;
 
 pub(crate) use self::joined::Joined;
-pub(crate) use self::leaves::{Leaves, MOST_LEAVES, Place};
+pub(crate) use self::leaves::{Leaves, LeavesHasher, MOST_LEAVES, Place};
 pub(crate) use self::operator::{Estimate, number};
 
 /// An operator of a physical plan.

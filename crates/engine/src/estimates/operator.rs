@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema};
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use datafusion::error::Result;
+use datafusion::physical_expr::intervals::utils::check_support;
 use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
@@ -56,7 +57,13 @@ impl Estimate {
     /// Returns what is known of an operator; `None` if not even the number of rows is.
     pub(crate) fn of(plan: &Operator) -> Option<Self> {
         let separate = by_condition(plan).ok().flatten();
-        let known = separate.and_then(|plan| statistics(&plan));
+        // Each of the operators lives as long as the context, which knows them by their addresses.
+        let context = StatisticsContext::new();
+        let statistics = |plan: &Operator| {
+            let known = context.compute(plan.as_ref(), &StatisticsArgs::new());
+            known.ok()
+        };
+        let known = separate.as_ref().and_then(&statistics);
         let known = known.or_else(|| statistics(plan))?;
         let rows = rows(&known)?;
         let unfiltered = unfiltered(plan);
@@ -176,11 +183,6 @@ fn rows(known: &Statistics) -> Option<f64> {
     Some((rows as f64).max(1.0))
 }
 
-fn statistics(plan: &Operator) -> Option<Arc<Statistics>> {
-    let context = StatisticsContext::new();
-    context.compute(plan.as_ref(), &StatisticsArgs::new()).ok()
-}
-
 /// Returns what is below the filters of an operator.
 fn unfiltered(plan: &Operator) -> &Operator {
     let mut below = plan;
@@ -229,7 +231,8 @@ fn inputs_by_condition(plan: &Operator, left: &mut usize) -> Result<Option<Opera
 }
 
 /// Splits a filter into one of each condition. DataFusion takes a fifth of the rows for all
-/// conditions together if it can estimate one of them not at all.
+/// conditions together if it can estimate one of them not at all. Returns `None` for a single
+/// condition that it estimates, and for other operators.
 ///
 /// # Errors
 ///
@@ -240,6 +243,12 @@ fn by_condition(plan: &Operator) -> Result<Option<Operator>> {
     };
     let conditions = split_conjunction(filter.predicate());
     if conditions.len() > MOST_CONDITIONS {
+        return Ok(None);
+    }
+    if let [condition] = conditions[..]
+        && Among::of(condition).is_none()
+        && check_support(condition, &filter.input().schema())
+    {
         return Ok(None);
     }
     let mut filtered = Arc::clone(filter.input());

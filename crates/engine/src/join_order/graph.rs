@@ -92,6 +92,36 @@ impl Graph {
         components
     }
 
+    /// Returns how many pairs of connected parts can be joined at the least: those along a tree of
+    /// edges. A part of it with `n` edges is a pair of parts in `n` ways.
+    pub(super) fn least_pairs(&self) -> f64 {
+        let edges = |leaf: usize| self.near.get(leaf).copied().unwrap_or_default();
+        // Most pairs are those around a leaf with many neighbours.
+        let Some(root) = (0..self.near.len()).max_by_key(|leaf| edges(*leaf).len()) else {
+            return 0.0;
+        };
+        let mut tree = vec![Branch::new(root, 0)];
+        let mut reached = Leaves::one(root);
+        let mut next = 0;
+        while let Some(leaf) = tree.get(next).map(|branch| branch.leaf) {
+            let below = edges(leaf).without(reached);
+            tree.extend(below.ascending().map(|leaf| Branch::new(leaf, next)));
+            reached = reached.with(below);
+            next += 1;
+        }
+        let mut pairs = 0.0;
+        // Leaves come after the ones above them.
+        while let Some(branch) = tree.pop() {
+            pairs += branch.edges;
+            if let Some(above) = tree.get_mut(branch.above) {
+                above.edges = above.edges * (1.0 + branch.parts)
+                    + above.parts * (branch.edges + branch.parts);
+                above.parts *= 1.0 + branch.parts;
+            }
+        }
+        pairs
+    }
+
     fn near_edges(&self, part: Leaves) -> Leaves {
         let near = part.ascending().filter_map(|leaf| self.near.get(leaf));
         near.copied().fold(Leaves::default(), Leaves::with)
@@ -123,5 +153,60 @@ impl Graph {
             }
         }
         near
+    }
+}
+
+/// A leaf of a tree of edges, with what is below it.
+struct Branch {
+    leaf: usize,
+    /// The place of the leaf above.
+    above: usize,
+    /// Connected parts of which it is the highest leaf.
+    parts: f64,
+    /// The edges in all of them.
+    edges: f64,
+}
+
+impl Branch {
+    fn new(leaf: usize, above: usize) -> Self {
+        Self {
+            leaf,
+            above,
+            parts: 1.0,
+            edges: 0.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the pairs of a graph of these edges.
+    fn pairs(count: usize, edges: &[(usize, usize)]) -> f64 {
+        let mut graph = Graph {
+            near: vec![Leaves::default(); count],
+            wide: Vec::new(),
+        };
+        for (one, other) in edges {
+            graph.connect(*one, Leaves::one(*other));
+            graph.connect(*other, Leaves::one(*one));
+        }
+        graph.least_pairs()
+    }
+
+    #[test]
+    fn pairs_along_a_tree_are_counted() {
+        assert_eq!(pairs(0, &[]), 0.0);
+        assert_eq!(pairs(1, &[]), 0.0);
+        assert_eq!(pairs(2, &[(0, 1)]), 1.0);
+        // A chain, a star, and a star with a longer ray.
+        assert_eq!(pairs(4, &[(0, 1), (1, 2), (2, 3)]), 10.0);
+        assert_eq!(pairs(4, &[(3, 0), (3, 1), (3, 2)]), 12.0);
+        assert_eq!(pairs(5, &[(3, 0), (3, 1), (3, 2), (2, 4)]), 25.0);
+        // Of a triangle, two edges.
+        assert_eq!(pairs(3, &[(0, 1), (1, 2), (2, 0)]), 4.0);
+        // What is not connected is not in the tree.
+        assert_eq!(pairs(4, &[(0, 1), (1, 2)]), 4.0);
     }
 }

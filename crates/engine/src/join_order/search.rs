@@ -7,11 +7,12 @@
 //! New Heuristic for Optimizing Large Queries", DEXA 1998), for graphs with too many pairs.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
 use super::graph::Graph;
 use super::model::{Model, Part, is_build};
 use super::region::Tree;
-use crate::estimates::Leaves;
+use crate::estimates::{Leaves, LeavesHasher};
 use crate::stop::check;
 
 /// The most pairs of parts that are looked at: some milliseconds.
@@ -23,7 +24,7 @@ const MOST_STEPS: usize = 100_000;
 /// The cheapest order of each part that was looked at.
 #[derive(Debug)]
 pub(super) struct Table {
-    best: HashMap<Leaves, Best>,
+    best: HashMap<Leaves, Best, BuildHasherDefault<LeavesHasher>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +92,9 @@ impl Table {
 
 /// Returns the cheapest orders; `None` if there are too many pairs to look at.
 pub(super) fn best(model: &Model, graph: &Graph) -> Option<Table> {
+    if graph.least_pairs() > MOST_PAIRS as f64 {
+        return None;
+    }
     let mut search = Search {
         model,
         graph,

@@ -279,7 +279,10 @@ fn compared(plan: &Operator, _: u64) -> Result<Option<Operator>> {
     let all = Leaves::first(model.count());
     let found = search::best(&model, &graph).unwrap();
     let found = found.part(all).unwrap();
-    let cheapest = cheapest(&model, &graph, all, &mut HashMap::new()).unwrap();
+    let mut known = HashMap::new();
+    let pairs = pairs(&model, &graph, all, &mut known);
+    assert!(graph.least_pairs() <= pairs as f64, "{graph:?} {pairs}");
+    let cheapest = cheapest(&model, &graph, all, &mut known).unwrap();
     assert!(
         (found.cost - cheapest.cost).abs() <= cheapest.cost * 1e-9,
         "{found:?} {cheapest:?}"
@@ -288,6 +291,27 @@ fn compared(plan: &Operator, _: u64) -> Result<Option<Operator>> {
     assert!(greedy.cost >= cheapest.cost * (1.0 - 1e-9));
     // For the count of regions.
     Ok(Some(Arc::clone(plan)))
+}
+
+/// Returns how many pairs of parts can be joined.
+fn pairs(
+    model: &Model,
+    graph: &Graph,
+    all: Leaves,
+    known: &mut HashMap<Leaves, Option<Part>>,
+) -> usize {
+    let mut is_joined = |part: Leaves| cheapest(model, graph, part, known).is_some();
+    let mut pairs = 0;
+    for part in all.subsets() {
+        for left in part.subsets() {
+            let right = part.without(left);
+            let is_once = left.lowest() == part.lowest() && right.len() > 0;
+            if is_once && graph.connects(left, right) && is_joined(left) && is_joined(right) {
+                pairs += 1;
+            }
+        }
+    }
+    pairs
 }
 
 /// The cheapest order of a part, of all pairs of parts that can be joined.

@@ -18,6 +18,7 @@ mod outer_joins;
 mod plain;
 mod projections;
 mod pushdown;
+mod remembered;
 mod repeated;
 mod restated;
 mod result_keys;
@@ -43,6 +44,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 pub(crate) use dependencies::{IndependentRelations, PlainColumns, with_plain_columns};
 pub(crate) use lookups::is_plain;
+pub(crate) use remembered::within as with_remembered_statistics;
 pub(crate) use rounds::with_nullable_rounds;
 
 use self::rules::{
@@ -76,6 +78,7 @@ const LOGICAL: &[(&str, LogicalGuard)] = &[
 /// DataFusion's physical rules that are guarded, by name.
 const PHYSICAL: &[(&str, PhysicalGuard)] = &[
     ("aggregate_statistics", statistics::guard),
+    ("join_selection", remembered::guard),
     ("LimitAggregation", topk::guard),
     ("ProjectionPushdown", projections::guard),
     ("EnsureRequirements", sorting::guard),

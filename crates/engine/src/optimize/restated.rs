@@ -25,6 +25,7 @@ use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use super::rules::Operator;
+use crate::operators::new_children_replace;
 
 /// What is claimed about the order of rows.
 #[derive(Clone, Debug)]
@@ -158,14 +159,25 @@ impl ExecutionPlan for Restated {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn with_new_children(
+    fn replace_children(
         self: Arc<Self>,
         children: Vec<Arc<dyn ExecutionPlan>>,
+        options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let [input] = <[_; 1]>::try_from(children)
             .map_err(|_| DataFusionError::Internal("one input is restated".to_owned()))?;
-        Ok(Arc::new(Self::new(input, self.order.clone())))
+        let order = self.order.clone();
+        Ok(Arc::new(match options.children_properties {
+            ChildrenPropertiesMode::Keep => Self {
+                input,
+                order,
+                properties: Arc::clone(&self.properties),
+            },
+            ChildrenPropertiesMode::Recompute => Self::new(input, order),
+        }))
     }
+
+    new_children_replace!();
 
     fn execute(
         &self,

@@ -40,6 +40,7 @@ use datafusion::physical_plan::{
 };
 
 use super::projections::of_input;
+use super::remembered;
 use super::rules::{EachOperator, Operator};
 
 /// Makes a plan again that the last check would refuse.
@@ -52,7 +53,7 @@ pub(super) fn guard(
     plan: Operator,
     config: &ConfigOptions,
 ) -> Result<Operator> {
-    let made = rule.optimize(Arc::clone(&plan), config)?;
+    let made = remembered::guard(rule, Arc::clone(&plan), config)?;
     if SanityCheckPlan::new()
         .optimize(Arc::clone(&made), config)
         .is_ok()

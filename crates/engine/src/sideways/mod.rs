@@ -44,7 +44,7 @@ mod values;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::datasource::physical_plan::FileSource;
 use datafusion::datasource::source::DataSourceExec;
@@ -55,14 +55,17 @@ use datafusion::physical_expr::{PhysicalExpr, conjunction, split_conjunction};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion::physical_plan::joins::HashJoinExec;
 use lakegate_lake::format::parquet::{FilterRows, KeyFilter, ParquetFiles};
+use lakegate_lake::scanned::{files_of, source_of};
 
 pub(crate) use self::passages::guard as with_passages;
 use self::values::{distinct, index, without_exchanges};
 use super::barrier::view_of_operator;
 use super::estimates::Estimate;
+use super::optimize::with_remembered_statistics;
 use super::stop::check;
 
 /// An operator of a physical plan.
@@ -98,18 +101,8 @@ impl Default for RowFilters {
 
 impl PhysicalOptimizerRule for RowFilters {
     fn optimize(&self, plan: Operator, _: &ConfigOptions) -> Result<Operator> {
-        let sources = Sources::of(&plan)?;
-        if sources.joins.is_empty() && sources.filters.is_empty() {
-            return Ok(plan);
-        }
-        plan.transform_down(|node| {
-            if is_barrier(&node) {
-                return Ok(Transformed::new(node, false, TreeNodeRecursion::Jump));
-            }
-            let filtering = self.filtering(&node, &sources)?;
-            Ok(filtering.map_or(Transformed::no(node), Transformed::yes))
-        })
-        .data()
+        // Build sides are estimated for each of their keys.
+        with_remembered_statistics(plan, |plan| self.filtered(plan))
     }
 
     fn name(&self) -> &str {
@@ -122,12 +115,47 @@ impl PhysicalOptimizerRule for RowFilters {
 }
 
 impl RowFilters {
+    /// Returns the plan with the rows of scans filtered where this is worth it.
+    fn filtered(&self, plan: Operator) -> Result<Operator> {
+        let sources = Sources::of(&plan)?;
+        if sources.joins.is_empty() && sources.filters.is_empty() {
+            return Ok(plan);
+        }
+        Ok(self.filtered_below(&plan, &sources)?.unwrap_or(plan))
+    }
+
+    /// Returns an operator with the rows of its scans filtered; `None` if none are.
+    fn filtered_below(&self, node: &Operator, sources: &Sources) -> Result<Option<Operator>> {
+        if is_barrier(node) {
+            return Ok(None);
+        }
+        if let Some(filtering) = self.filtering(node, sources)? {
+            return Ok(Some(filtering));
+        }
+        let mut inputs = Vec::new();
+        let mut is_changed = false;
+        for input in node.children() {
+            let changed = self.filtered_below(input, sources)?;
+            is_changed |= changed.is_some();
+            inputs.push(changed.unwrap_or_else(|| Arc::clone(input)));
+        }
+        if !is_changed {
+            return Ok(None);
+        }
+        // The properties of a scan do not depend on how it filters.
+        let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
+        Arc::clone(node).replace_children(inputs, keep).map(Some)
+    }
+
     /// Returns the scan with its rows filtered; `None` if this is not worth it, or no scan.
     fn filtering(&self, node: &Operator, sources: &Sources) -> Result<Option<Operator>> {
         let Some(scan) = node.downcast_ref::<DataSourceExec>() else {
             return Ok(None);
         };
-        let Some((config, files)) = scan.downcast_to_file_source::<ParquetFiles>() else {
+        let Some(config) = files_of(scan) else {
+            return Ok(None);
+        };
+        let Some(files) = config.file_source().downcast_ref::<ParquetFiles>() else {
             return Ok(None);
         };
         let (Some(condition), None) = (files.filter(), config.limit) else {
@@ -155,7 +183,7 @@ impl RowFilters {
         };
         let mut config = config.clone();
         config.file_source = Arc::new(files.with_rows_filtered(when));
-        let filtering = scan.clone().with_data_source(Arc::new(config));
+        let filtering = scan.clone().with_data_source(source_of(config));
         Ok(Some(Arc::new(filtering)))
     }
 }

@@ -11,6 +11,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
 use datafusion::physical_optimizer::pruning::{PruningPredicateBuilder, PruningStatistics};
 
+use super::plain_conditions::can_match_all;
 use super::prune;
 
 /// For each file whether it can hold matching rows. `statistics`: of the files, in the columns of
@@ -18,6 +19,19 @@ use super::prune;
 ///
 /// Filters of which nothing can be said keep every file.
 pub fn matching(filters: &[Expr], schema: &SchemaRef, statistics: &[Arc<Statistics>]) -> Vec<bool> {
+    let mut conditions = filters.iter();
+    match conditions.all(|filter| can_match_all(filter, schema, statistics)) {
+        true => vec![true; statistics.len()],
+        false => pruned(filters, schema, statistics),
+    }
+}
+
+/// As [`matching`], by the engine's predicate.
+pub(super) fn pruned(
+    filters: &[Expr],
+    schema: &SchemaRef,
+    statistics: &[Arc<Statistics>],
+) -> Vec<bool> {
     match predicate(filters, schema) {
         Some(predicate) => matching_parts(predicate, schema, statistics),
         None => vec![true; statistics.len()],

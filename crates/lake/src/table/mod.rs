@@ -18,6 +18,7 @@ mod key_sets;
 mod lake_table;
 mod lake_tables;
 pub mod listing;
+mod plain_conditions;
 mod projected;
 pub mod prune;
 pub(crate) mod selectivity;

@@ -15,6 +15,7 @@ use datafusion::physical_plan::metrics::MetricType;
 use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
 use lakegate_engine::barrier;
 use lakegate_lake::format::sight_of;
+use lakegate_lake::scanned::files_of;
 use lakegate_lake::sight::Sight;
 
 use crate::query::explain::options::PlanNode;
@@ -108,7 +109,7 @@ impl fmt::Display for Scan<'_> {
 /// file sources.
 fn hidden_files(plan: &Arc<dyn ExecutionPlan>) -> Option<&FileScanConfig> {
     let scan = plan.downcast_ref::<DataSourceExec>()?;
-    let config = scan.data_source().downcast_ref::<FileScanConfig>()?;
+    let config = files_of(scan)?;
     let source = config.file_source();
     let sight = sight_of(source.as_ref());
     (!sight.is_some_and(Sight::is_whole)).then_some(config)

@@ -26,6 +26,7 @@ use super::faults::Faults;
 use super::names::ColumnNames;
 use super::packed::PackedChunks;
 use super::shapes::{self, ELEMENT_CHILDREN, ELEMENT_LENGTH, ELEMENT_TYPE};
+use super::statistics::KnownColumns;
 use super::thrift::{Part, Walk, Watch, broken};
 use super::{hints, names, quirks, trust};
 
@@ -52,6 +53,7 @@ pub struct Footer {
     /// file.
     pub bytes: u64,
     pub(super) packed: PackedChunks,
+    pub(super) known: KnownColumns,
 }
 
 /// Decodes the footer of a file of `file_size` bytes. `bytes` are what lies before its last eight,
@@ -77,6 +79,7 @@ pub(super) fn decode(bytes: &[u8], file_size: u64, names: &ColumnNames) -> Resul
         Ok(Footer {
             faults: faults.by_name(&metadata, &schema),
             packed: PackedChunks::of(&metadata),
+            known: KnownColumns::default(),
             metadata: Arc::new(trust::believed(metadata)?),
             schema: Arc::new(schema),
             bytes: file_size.saturating_sub(last),

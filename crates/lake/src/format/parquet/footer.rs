@@ -14,6 +14,7 @@ use parquet::file::metadata::FooterTail;
 use super::damaged;
 use super::decode::{Footer, decode};
 use super::names::ColumnNames;
+use super::statistics::KnownColumns;
 use crate::format::orc;
 use crate::meter::{MeteredStore, QueryMeter};
 use crate::roots::{ObjectId, Root, object_version};
@@ -61,7 +62,9 @@ impl FooterCache {
         let footers = moka::future::Cache::builder()
             .max_capacity(capacity)
             .weigher(|key: &FooterKey, footer: &Arc<Footer>| {
-                let decoded = footer.metadata.memory_size() + footer.schema.fields().size();
+                let fields = footer.schema.fields();
+                let known = KnownColumns::bytes(fields.len());
+                let decoded = footer.metadata.memory_size() + fields.size() + known;
                 let key = key.object.1.as_ref().len() + key.names.bytes() + 128;
                 u32::try_from(decoded + key).unwrap_or(u32::MAX)
             })

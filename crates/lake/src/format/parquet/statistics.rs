@@ -1,16 +1,54 @@
 //! The statistics of a file's footer, for the table's columns.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
+use parking_lot::Mutex;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::convert::{convert, keeps_order};
 use super::decode::{Footer, caught};
+
+/// Bytes of a bound that is remembered. Writers truncate texts to about this length.
+const MAX_BOUND: usize = 256;
+
+/// The statistics of a footer's columns, each in the type that a table last had it as. They follow
+/// from the footer and that type.
+#[derive(Debug, Default)]
+pub(super) struct KnownColumns(Mutex<HashMap<String, (DataType, ColumnStatistics)>>);
+
+impl KnownColumns {
+    /// The bytes that the statistics of so many columns take at most, with bounds of a usual length.
+    pub(super) fn bytes(columns: usize) -> usize {
+        columns.saturating_mul(size_of::<(String, (DataType, ColumnStatistics))>() + 64)
+    }
+
+    fn of(&self, table: &Field) -> Option<ColumnStatistics> {
+        let columns = self.0.lock();
+        let (data_type, known) = columns.get(table.name())?;
+        (data_type == table.data_type()).then(|| known.clone())
+    }
+
+    /// Remembers a column of the file. The bounds of long texts are found anew each time.
+    fn remember(&self, table: &Field, known: &ColumnStatistics) {
+        let is_short = |bound: &Precision<ScalarValue>| {
+            let value = bound.get_value();
+            value.is_none_or(|value| value.size() <= size_of::<ScalarValue>() + MAX_BOUND)
+        };
+        if !table.data_type().is_nested()
+            && is_short(&known.min_value)
+            && is_short(&known.max_value)
+        {
+            let of_type = (table.data_type().clone(), known.clone());
+            self.0.lock().insert(table.name().clone(), of_type);
+        }
+    }
+}
 
 /// Statistics of one file in the table's columns: row count, and per column bounds and null counts.
 /// Unknown where the footer says nothing usable. Exact bounds are values of the file; inexact ones
@@ -21,15 +59,23 @@ pub fn file_statistics(footer: &Footer, file_schema: &SchemaRef) -> Statistics {
     let Ok(rows) = usize::try_from(rows) else {
         return Statistics::new_unknown(file_schema);
     };
-    let leaves = first_leaves(footer);
+    let leaves = OnceCell::new();
     let columns = file_schema.fields().iter().map(|table| {
-        let leaf = leaves.get(table.name().as_str()).copied();
+        if let Some(known) = footer.known.of(table) {
+            return known;
+        }
+        let of_name = leaves.get_or_init(|| first_leaves(footer));
+        let leaf = of_name.get(table.name().as_str()).copied();
         let mut known = caught(|| match leaf {
             Some((leaf, file)) => of_column(footer, leaf, file, table),
             None => of_no_column(rows),
         })
         .unwrap_or_else(|_| ColumnStatistics::new_unknown());
         known.byte_size = byte_size(table.data_type(), leaf.map(|(leaf, _)| leaf), groups, rows);
+        // A file has few columns, and a table may have any.
+        if leaf.is_some() {
+            footer.known.remember(table, &known);
+        }
         known
     });
     Statistics {

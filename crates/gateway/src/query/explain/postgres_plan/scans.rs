@@ -10,6 +10,7 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use lakegate_lake::format::sight_of;
+use lakegate_lake::scanned::files_of;
 use lakegate_lake::sight::Sight;
 
 use super::Node;
@@ -52,7 +53,7 @@ impl Builder<'_> {
     pub(super) fn scanned(&self, plan: &Arc<dyn ExecutionPlan>, scan: &DataSourceExec) -> Node {
         let schema = plan.schema();
         let width = width(&schema);
-        let files = scan.data_source().downcast_ref::<FileScanConfig>();
+        let files = files_of(scan);
         let sight = files.and_then(|files| sight_of(files.file_source().as_ref()));
         // Sizes of files include the columns that are hidden.
         let size = files.filter(|_| sight.is_some_and(Sight::is_whole));

@@ -1,10 +1,13 @@
-//! Statistics of the catalog, which may be wrong.
+//! Statistics of the catalog, which may be wrong, and those that are remembered of a file.
 
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::datasource::source::{DataSource, DataSourceExec};
 use lakegate_catalog::model::{
     ColumnStatistics, ColumnStatisticsData, RangeStatistics, TableStatistics, now,
 };
 
 use super::*;
+use crate::scanned::files_of;
 
 #[tokio::test]
 async fn wrong_statistics_change_no_answer() {
@@ -49,4 +52,55 @@ async fn wrong_statistics_change_no_answer() {
             assert_eq!(lake.rows(sql).await, [[answer]], "{sql}");
         }
     }
+}
+
+#[tokio::test]
+async fn bounds_are_those_of_the_type_that_a_table_has_a_column_as() {
+    let long = Lake::new(&[("n", "bigint")]);
+    long.put("a", file(&batch(vec![("n", ints(0..3))]), 10))
+        .await;
+    let short = Lake {
+        table: Lake::new(&[("n", "int")]).table,
+        store: Arc::clone(&long.store),
+        roots: Arc::clone(&long.roots),
+        footers: long.footers.clone(),
+        hot: ColumnCache::new(0),
+        max_statistics_files: 4096,
+    };
+    for lake in [&long, &short, &short, &long] {
+        for (sql, answer) in [
+            ("SELECT min(n) FROM t", "0"),
+            ("SELECT max(n) + 1 FROM t", "3"),
+            ("SELECT count(*) FROM t WHERE n > 1", "1"),
+            ("SELECT count(n) FROM t", "3"),
+        ] {
+            assert_eq!(lake.rows(sql).await, [[answer]], "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn statistics_of_a_scan_are_computed_once() {
+    let lake = Lake::new(&[("n", "bigint"), ("m", "bigint")]);
+    let columns = vec![("n", ints(0..3)), ("m", ints(3..6))];
+    lake.put("a", file(&batch(columns), 10)).await;
+    let meter = Arc::new(QueryMeter::new(None));
+    let (context, _) = lake.context(&meter, Vec::new()).await.unwrap();
+    let frame = context.sql("SELECT m FROM t WHERE n > 0").await.unwrap();
+    let plan = frame.create_physical_plan().await.unwrap();
+    let mut scans = 0;
+    plan.apply(|node| {
+        if let Some(scan) = node.downcast_ref::<DataSourceExec>() {
+            // Whatever was pushed down, it is such a scan.
+            let files = files_of(scan).unwrap();
+            assert_eq!(files.projected_schema().unwrap(), node.schema());
+            let known = [(); 2].map(|()| scan.data_source().partition_statistics(None).unwrap());
+            assert!(Arc::ptr_eq(&known[0], &known[1]));
+            assert_eq!(known[0], files.partition_statistics(None).unwrap());
+            scans += 1;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .unwrap();
+    assert_eq!(scans, 1);
 }

@@ -11,6 +11,7 @@ use datafusion::physical_plan::collect;
 
 use super::super::{FilterRows, KeyFilter, ParquetFiles};
 use super::*;
+use crate::scanned::files_of;
 
 /// Filters the rows of all scans.
 #[derive(Debug)]
@@ -29,7 +30,10 @@ impl PhysicalOptimizerRule for Filtering {
             let Some(scan) = node.downcast_ref::<DataSourceExec>() else {
                 return Ok(Transformed::no(node));
             };
-            let Some((config, files)) = scan.downcast_to_file_source::<ParquetFiles>() else {
+            let Some(config) = files_of(scan) else {
+                return Ok(Transformed::no(node));
+            };
+            let Some(files) = config.file_source().downcast_ref::<ParquetFiles>() else {
                 return Ok(Transformed::no(node));
             };
             let mut config = config.clone();
