@@ -20,6 +20,7 @@ pub(crate) mod integer_literals;
 pub(crate) mod integer_places;
 pub(crate) mod integer_series;
 pub(crate) mod numerals;
+pub(crate) mod open_numerics;
 pub(crate) mod quotients;
 pub(crate) mod rounding;
 mod small_decimals;
