@@ -52,6 +52,7 @@ mod hidden_options;
 mod infinities;
 mod input;
 mod instants;
+mod interval_fields;
 mod length;
 mod make_date;
 mod meeting;
@@ -104,6 +105,7 @@ pub use input::{
 };
 pub use instants::begin_statement;
 pub(crate) use instants::register_instants;
+pub use interval_fields::LastField;
 pub use length::length_of;
 pub(crate) use length::{are_lists, length, lengths};
 pub use meeting::MeetingZones;

@@ -153,8 +153,10 @@ impl Rewriter<'_> {
                     **right = build::array(items);
                 }
             }
-            Expr::Cast { .. } if times::rounded_interval(expr).is_some() => {
-                times::rewrite(expr)?;
+            Expr::Cast { .. }
+                if times::typed_interval(expr, self.functions == Names::Postgres).is_some() =>
+            {
+                times::rewrite(expr, self.functions == Names::Postgres)?;
             }
             Expr::TypedString(typed)
                 if matches!(
@@ -280,7 +282,9 @@ impl Rewriter<'_> {
                 *expr = build::call("row", std::mem::take(fields));
             }
             Expr::Substring { .. } => slices::matched_part(expr)?,
-            Expr::Interval(_) | Expr::AtTimeZone { .. } => times::rewrite(expr)?,
+            Expr::Interval(_) | Expr::AtTimeZone { .. } => {
+                times::rewrite(expr, self.functions == Names::Postgres)?;
+            }
             Expr::Function(function) => {
                 let windows = self.scopes.last().map(|scope| &scope.windows);
                 windows::resolve_call(windows, function)?;

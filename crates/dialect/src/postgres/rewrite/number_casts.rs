@@ -160,7 +160,7 @@ fn exactly(inner: &Expr) -> Option<Expr> {
 /// Rounds a time of day, or an interval that is no literal, to its precision, which no type of the
 /// engine has.
 fn to_precision(expr: &mut Expr) {
-    if times::rounded_interval(expr).is_some() {
+    if times::typed_interval(expr, true).is_some() {
         return;
     }
     let Expr::Cast {
