@@ -11,7 +11,7 @@ use super::{
     Rewriter, bits, build, calls, casts, folded, functions, negations, number_casts, object_lists,
     parts, similar, slices, times, windows, zoned_times,
 };
-use crate::postgres::functions::NETWORKS_OVERLAP;
+use crate::postgres::functions::{CUT_ITEMS, NETWORKS_OVERLAP};
 
 /// Returns whether an expression is a network by its form: a cast, or the address of a client.
 fn is_network(expr: &Expr) -> bool {
@@ -181,6 +181,10 @@ impl Rewriter<'_> {
                 if self.functions == Names::Trino {
                     bits::refuse(expr)?;
                 }
+                let length = match self.functions {
+                    Names::Postgres => casts::taken_length(expr),
+                    Names::Trino => None,
+                };
                 bits::rewrite(expr);
                 if let Some(reader) = object_lists::rewrite(expr)? {
                     self.references.functions.insert(reader.to_owned());
@@ -191,6 +195,11 @@ impl Rewriter<'_> {
                     && let Some(names) = parts(&function.name)
                 {
                     self.references.functions.extend(names);
+                }
+                if let Some(length) = length {
+                    let array = build::taken(expr);
+                    *expr = build::call(CUT_ITEMS, vec![array, build::integer(length)]);
+                    self.references.functions.insert(CUT_ITEMS.to_owned());
                 }
             }
             Expr::Like {
