@@ -42,6 +42,7 @@ mod cut;
 mod date_bounds;
 mod date_order;
 mod date_series;
+mod day_numbers;
 mod day_times;
 mod extracted;
 mod extremes;
