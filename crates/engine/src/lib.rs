@@ -102,6 +102,7 @@ pub use names::relations::{check as check_names, with_shown_names};
 pub use negation::NEGATION;
 pub use numbers::decimal_texts::number as exact_decimal;
 pub use numbers::integer_literals::LITERAL;
+pub use numbers::open_numerics::OPEN_NUMERIC;
 pub use operand_types::MarkedLiterals;
 pub use runtime::cpu::{CpuRuntime, STACK};
 pub use runtime::cpu_time::{CpuMeter, current, metered};

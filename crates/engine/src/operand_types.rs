@@ -18,6 +18,7 @@
 //! price * 1.1                          price * 1.1 as a DECIMAL(2,1), if price is a DECIMAL
 //! total + hash                         both as a DECIMAL(76,9), of a DECIMAL(38,9) and a DECIMAL(76,0)
 //! price / 3                            a quotient of more digits, if price is a DECIMAL
+//! NULL $numeric x                      x as a decimal of its digits; see open_numerics.rs
 //! ```
 //!
 //! Runs while a query is planned, because the results have other types. `untyped_texts.rs` gives
@@ -30,7 +31,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::numbers::{decimal_texts, integer_literals, quotients};
+use super::numbers::{decimal_texts, integer_literals, open_numerics, quotients};
 use super::{common_types, expressions, negation};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
@@ -55,6 +56,10 @@ impl ExprPlanner for OperandTypes {
         }
         if integer_literals::is_mark(&expr.op) {
             return MarkedLiterals.plan_binary_op(expr, schema);
+        }
+        if open_numerics::is_mark(&expr.op) {
+            let decimal = open_numerics::planned(expr.right, schema);
+            return Ok(PlannerResult::Planned(decimal));
         }
         if expr.op == BinaryOperator::StringConcat {
             return Ok(PlannerResult::Original(RawBinaryExpr {

@@ -43,7 +43,7 @@ pub use lakegate_sql as sql;
 pub use lakegate_statement::{IfExists, IfMissing, WriteRequest};
 use parking_lot::Mutex;
 pub use query::life::BatchStream;
-pub use query::origins::Origin;
+pub use query::origins::{Origin, TextLength};
 pub use query::parameter_marks::Marks;
 pub use query::running::RunningQueries;
 pub use query::source::QuerySource;

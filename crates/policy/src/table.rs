@@ -17,7 +17,7 @@ use lakegate_lake::sight::Sight;
 use lakegate_lake::table::prune;
 use lakegate_lake::table::{HiddenColumns, LakeTable, Pruned, TableSnapshot};
 
-use super::{ColumnOrigin, no_column_is_granted};
+use super::{ColumnOrigin, TextLength, no_column_is_granted};
 
 /// A table as its principal may query it.
 ///
@@ -112,10 +112,31 @@ impl PolicyTable {
         if self.sealed_by.is_some() {
             return None;
         }
+        let number = *self.numbers.get(index)?;
         Some(ColumnOrigin {
             table_id: self.lake_table.table.id,
-            number: i16::try_from(*self.numbers.get(index)?).ok()?,
+            number: i16::try_from(number).ok()?,
+            length: self.length(index, number),
         })
+    }
+
+    /// Returns the length of the texts of a granted column. `number`: of [`ColumnOrigin`].
+    fn length(&self, index: usize, number: usize) -> Option<TextLength> {
+        let field = self.granted.schema.fields().get(index)?;
+        if !field.data_type().is_string() {
+            return None;
+        }
+        // Of all columns, a column has its number if the principal sees all before it.
+        let table = &self.lake_table.table;
+        let likely = number.checked_sub(1);
+        let likely = likely.and_then(|place| table.columns().nth(place));
+        let column = match likely.filter(|column| column.name == *field.name()) {
+            Some(column) => column,
+            None => table
+                .columns()
+                .find(|column| column.name == *field.name())?,
+        };
+        TextLength::of_type(&column.data_type)
     }
 
     pub fn lake_table(&self) -> &Arc<LakeTable> {

@@ -287,6 +287,7 @@ mod tests {
             Some(Origin {
                 table: 100_003,
                 column: 2,
+                length: None,
             }),
             crate::types::of_data_type(&datafusion::arrow::datatypes::DataType::Int32),
             Format::Binary,

@@ -14,6 +14,7 @@ use lakegate_gateway::{BatchStream, Origin, QueryWatch, Rows, Settings};
 use super::backend;
 use super::encode::{BatchEncoder, DateForm, Format, RowEncoder, Style, ZoneName};
 use super::link::{Ended, Link, WRITE_AT};
+use super::types::with_length;
 
 /// Why a statement ends early: it failed, or the connection is over.
 #[derive(Debug)]
@@ -91,7 +92,11 @@ pub(super) fn describe(
         .iter()
         .zip(origins)
         .zip(formats)
-        .map(|((f, origin), format)| (f.name().as_str(), origin, style.type_of(f), format))
+        .map(|((f, origin), format)| {
+            let length = origin.and_then(|origin| origin.length);
+            let shown = with_length(style.type_of(f), length);
+            (f.name().as_str(), origin, shown, format)
+        })
         .collect();
     let start = link.out.len();
     backend::row_description(&mut link.out, columns.into_iter());

@@ -26,6 +26,7 @@ use datafusion::logical_expr::{
 };
 
 use crate::expressions::{has_operator, until};
+use crate::numbers::open_numerics;
 
 /// A function of a cast and the type's name that returns the cast.
 pub const NAMED_CAST: &str = "named_cast";
@@ -103,6 +104,7 @@ fn column_of_cast(key: &Expr) -> Option<&Column> {
     match key {
         Expr::Cast(cast) => column_within(&cast.expr),
         Expr::TryCast(cast) => column_within(&cast.expr),
+        Expr::ScalarFunction(call) => open_numerics::value_of(call).and_then(column_within),
         _ => None,
     }
 }

@@ -134,7 +134,7 @@ impl ScalarUDFImpl for Nearest {
 
 /// Casts values with the engine's own cast, which reports those that do not fit, and corrects the
 /// results.
-fn cast_to(values: &ArrayRef, to: &DataType, safe: bool) -> Result<ArrayRef> {
+pub(super) fn cast_to(values: &ArrayRef, to: &DataType, safe: bool) -> Result<ArrayRef> {
     let options = CastOptions {
         safe,
         ..CastOptions::default()

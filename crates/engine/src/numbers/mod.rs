@@ -18,6 +18,7 @@ pub(crate) mod halves;
 pub(crate) mod integer_literals;
 pub(crate) mod integer_places;
 pub(crate) mod numerals;
+pub(crate) mod open_numerics;
 pub(crate) mod quotients;
 pub(crate) mod rounding;
 pub(crate) mod series;

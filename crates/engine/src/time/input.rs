@@ -25,6 +25,7 @@ use super::calendar::DAY;
 use super::clock::Clock;
 use super::date_order::DateOrder;
 use super::day_times::end_of_day;
+use super::interval_fields::LastField;
 use super::moment::{Fault, Moment};
 use super::period;
 use crate::expressions;
@@ -250,17 +251,22 @@ pub(crate) fn is_infinite(text: &str) -> bool {
 ///
 /// Returns an error if the text is not an interval.
 pub fn interval_in_words(text: &str) -> Result<String, Error> {
-    rounded_interval_in_words(text, u64::from(MAX_DIGITS))
+    rounded_interval_in_words(text, None, u64::from(MAX_DIGITS))
 }
 
-/// The same with its seconds rounded to so many digits, halves away from zero.
+/// The same of a type with fields, if there are any, with its seconds rounded to so many digits, halves
+/// away from zero.
 ///
 /// # Errors
 ///
 /// Returns an error if the text is not an interval.
-pub fn rounded_interval_in_words(text: &str, digits: u64) -> Result<String, Error> {
+pub fn rounded_interval_in_words(
+    text: &str,
+    last: Option<LastField>,
+    digits: u64,
+) -> Result<String, Error> {
     let to = DataType::Interval(IntervalUnit::MonthDayNano);
-    let interval = period::read(text).map_err(|fault| error(text, &to, fault))?;
+    let interval = period::read_to(text, last).map_err(|fault| error(text, &to, fault))?;
     let micros = interval.nanoseconds / 1000;
     let dropped = u64::from(MAX_DIGITS).saturating_sub(digits);
     let unit = u32::try_from(dropped).map_or(1, |dropped| 10u64.pow(dropped));

@@ -5,6 +5,7 @@
 //! 20240229 123456                  2024/2/9                0044-03-15 BC
 //! 12:34                            epoch                   January 8, 1999
 //! 1/31/2024 10:00                 31.1.2024, where the day comes first
+//! 2024.060                        J2460370, see day_numbers.rs
 //! ```
 //!
 //! Other forms that PostgreSQL accepts, such as `now`, are refused if their meaning depends on the
@@ -14,6 +15,7 @@ use super::SECOND;
 use super::calendar::{DAY, at, days_in_month, days_of};
 use super::clock::{Clock, offset};
 use super::date_order::DateOrder;
+use super::day_numbers::in_calendar;
 use super::input::MAX_DIGITS;
 use super::month_names::{numbers, year_first};
 use super::template::MONTHS;
@@ -75,6 +77,12 @@ impl Moment {
                 zone: Some(Clock::UTC),
                 is_iso: false,
             });
+        }
+        if order != DateOrder::Unknown
+            && let Some(text) = in_calendar(text)
+        {
+            let rest = text.as_str();
+            return Reader { rest, digits }.moment();
         }
         let reader = Reader { rest: text, digits };
         if !reader.is_date()

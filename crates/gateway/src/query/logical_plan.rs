@@ -118,11 +118,30 @@ fn same_types(announced: &DFSchema, made: &DFSchema) -> bool {
 
 /// Whether two results have the same columns, for a client that has prepared for one of them.
 pub(crate) fn same_columns(a: &SchemaRef, b: &SchemaRef) -> bool {
+    have_columns_of(a, b, is_same_type)
+}
+
+/// The same for a client that takes decimals of any digits.
+pub(crate) fn same_columns_of_any_digits(a: &SchemaRef, b: &SchemaRef) -> bool {
+    have_columns_of(a, b, is_same_but_for_digits)
+}
+
+fn have_columns_of(a: &SchemaRef, b: &SchemaRef, alike: fn(&DataType, &DataType) -> bool) -> bool {
     a.fields().len() == b.fields().len()
         && a.fields()
             .iter()
             .zip(b.fields())
-            .all(|(a, b)| a.name() == b.name() && is_same_type(a.data_type(), b.data_type()))
+            .all(|(a, b)| a.name() == b.name() && alike(a.data_type(), b.data_type()))
+}
+
+fn is_same_but_for_digits(a: &DataType, b: &DataType) -> bool {
+    match (a, b) {
+        (DataType::List(a), DataType::List(b)) => {
+            is_same_but_for_digits(a.data_type(), b.data_type())
+        }
+        (a, b) if a.is_decimal() && b.is_decimal() => true,
+        (a, b) => is_same_type(a, b),
+    }
 }
 
 /// Whether two types are equal except for the time zone, which is a setting of the session that may

@@ -20,6 +20,7 @@ pub(crate) mod literals;
 pub(crate) mod logical_plan;
 pub(crate) mod memory;
 pub(crate) mod origins;
+mod parameter_digits;
 pub(crate) mod parameter_marks;
 pub(crate) mod parameter_places;
 pub(crate) mod parameters;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlan;
 use lakegate_dialect::postgres::pg_catalog::oids;
+pub use lakegate_policy::TextLength;
 use lakegate_policy::{ColumnOrigin, column_origins};
 
 /// A table's column, as `pg_attribute` has it.
@@ -14,6 +15,8 @@ pub struct Origin {
     pub table: u32,
     /// `attnum`.
     pub column: i16,
+    /// What `atttypid` and `atttypmod` say of a text.
+    pub length: Option<TextLength>,
 }
 
 /// Returns for each column of a plan the table's column that it is, unchanged; nothing for plans of
@@ -27,5 +30,6 @@ fn shown(origin: ColumnOrigin) -> Option<Origin> {
     Some(Origin {
         table: u32::try_from(oids::table(origin.table_id)).ok()?,
         column: origin.number,
+        length: origin.length,
     })
 }

@@ -30,7 +30,8 @@ use crate::query::constant_row::constant_row;
 use crate::query::ending::Unfinished;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::life::{BatchStream, Phase, Query};
-use crate::query::logical_plan::{is_repeatable, same_columns};
+use crate::query::logical_plan::{is_repeatable, same_columns, same_columns_of_any_digits};
+use crate::query::parameter_digits::with_room;
 use crate::query::parameters::{check_parameters, declare_types};
 use crate::query::planning::Planning;
 use crate::query::source::QuerySource;
@@ -40,7 +41,7 @@ use crate::results::{CachedResult, Lookup, QueryKey, ResultCache, ResultKey, Run
 use crate::session::Session;
 use crate::session::prepared::Prepared;
 use crate::workgroup::Queue;
-use crate::{Gateway, Rows};
+use crate::{Gateway, Protocol, Rows};
 
 /// The context that a query is planned and run in.
 #[derive(Debug, Clone)]
@@ -55,6 +56,8 @@ pub(crate) struct QueryContext {
     pub optimized: Option<LogicalPlan>,
     /// Takes the plan for later executions.
     pub keeper: Option<Keeper>,
+    /// Whether decimals of the result may have other digits than those that were announced.
+    pub has_open_digits: bool,
 }
 
 /// What takes a plan for later executions.
@@ -81,6 +84,13 @@ impl Session {
         reuse: Option<ResultReuse>,
     ) -> Result<Rows> {
         let settings = self.settings();
+        // Other protocols announce the digits that values have.
+        let keeps_digits =
+            self.protocol == Protocol::Postgres && self.dialect() == Dialect::Postgres;
+        let roomy = keeps_digits.then(|| with_room(prepared, &parameters));
+        let roomy = roomy.flatten();
+        let has_open_digits = roomy.is_some();
+        let prepared = roomy.as_ref().unwrap_or(prepared);
         let slot = self.slot_of(prepared, &settings, &parameters);
         let is_stored = matches!(
             reuse.unwrap_or(settings.result_reuse()),
@@ -116,6 +126,7 @@ impl Session {
         context.reuse = reuse.unwrap_or(context.reuse);
         context.optimized = optimized;
         context.keeper = keeper;
+        context.has_open_digits = has_open_digits;
         context.run(planned, &parameters, expected).boxed().await
     }
 
@@ -241,6 +252,7 @@ impl Session {
             staleness,
             optimized: None,
             keeper: None,
+            has_open_digits: false,
         })
     }
 }
@@ -292,7 +304,11 @@ impl QueryContext {
             .planning
             .names
             .schema(pruned_plan.plan.schema().inner());
-        if expected.is_some_and(|expected| !same_columns(expected, &schema)) {
+        let is_same = |expected: &SchemaRef| match self.has_open_digits {
+            true => same_columns_of_any_digits(expected, &schema),
+            false => same_columns(expected, &schema),
+        };
+        if expected.is_some_and(|expected| !is_same(expected)) {
             return Err(Error::new(
                 Code::ResultTypeChanged,
                 "cached plan must not change result type",

@@ -208,6 +208,7 @@ impl WriteJob {
             staleness: Duration::ZERO,
             optimized: None,
             keeper: None,
+            has_open_digits: false,
         };
         let (snapshot, plan) = Box::pin(context.planned(&bound.parameters)).await?;
         let names = &context.planning.names;

@@ -1,6 +1,7 @@
 //! The type that a column is shown as, by the type of its values.
 
 use datafusion::arrow::datatypes::{DataType, Field};
+use lakegate_gateway::TextLength;
 
 use super::PG_TYPE;
 use super::known::{PgType, RECORD_LIST, by_name, oid};
@@ -17,6 +18,23 @@ pub(crate) fn of_field(field: &Field) -> PgType {
     PgType {
         typmod: natural.typmod,
         ..hint
+    }
+}
+
+/// Returns the type of a result column that is a table's column, whose texts may have a length.
+pub(crate) fn with_length(natural: PgType, length: Option<TextLength>) -> PgType {
+    let (of_length, characters) = match length {
+        Some(TextLength::Char(characters)) => (oid::BPCHAR, characters),
+        Some(TextLength::Varchar(characters)) => (oid::VARCHAR, characters),
+        None => return natural,
+    };
+    if natural.oid != oid::TEXT {
+        return natural;
+    }
+    let characters = i32::try_from(characters).ok();
+    PgType {
+        typmod: characters.map_or(-1, |characters| characters.saturating_add(4)),
+        ..PgType::of(of_length)
     }
 }
 
@@ -216,6 +234,18 @@ mod tests {
             of_data_type(&DataType::Decimal256(76, 38)).typmod,
             ((76 << 16) | 38) + 4
         );
+    }
+
+    #[test]
+    fn columns_of_tables_have_the_length_of_their_texts() {
+        let text = of_data_type(&DataType::Utf8);
+        let varchar = with_length(text, Some(TextLength::Varchar(10)));
+        assert_eq!((varchar.oid, varchar.typmod), (oid::VARCHAR, 14));
+        let char = with_length(text, Some(TextLength::Char(4)));
+        assert_eq!((char.oid, char.typmod), (oid::BPCHAR, 8));
+        assert_eq!(with_length(text, None), text);
+        let number = of_data_type(&DataType::Int32);
+        assert_eq!(with_length(number, Some(TextLength::Char(4))), number);
     }
 
     #[test]

@@ -9,7 +9,9 @@ mod columns;
 mod known;
 mod parameters;
 
-pub(crate) use columns::{of_data_type, of_field, of_records, unwrapped, without_dimensions};
+pub(crate) use columns::{
+    of_data_type, of_field, of_records, unwrapped, with_length, without_dimensions,
+};
 pub(crate) use known::{PgType, by_name, element_oid, input_name, oid, oid_like, type_name};
 pub(crate) use parameters::arrow_of;
 

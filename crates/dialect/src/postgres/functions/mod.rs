@@ -10,6 +10,7 @@ pub(super) mod coalesce;
 mod column_size;
 mod compared;
 mod control;
+mod cut_items;
 mod degrees;
 mod extract;
 mod hashes;
@@ -45,6 +46,7 @@ pub(super) use bytes::BIT_COUNT;
 pub(crate) use bytes::{
     keywords as byte_keywords, operators as byte_operators, rule as texts_beside_bytes,
 };
+pub(super) use cut_items::CUT_ITEMS;
 use datafusion::logical_expr::ScalarUDF;
 pub(crate) use extract::planner as extracts;
 pub(super) use joined::JOINED;
@@ -80,6 +82,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     let mut all = text::functions();
     all.extend(absent::functions());
     all.push(byte_sizes::function());
+    all.push(cut_items::function());
     all.extend(degrees::functions());
     all.extend(hashes::functions());
     all.extend(identifiers::functions());

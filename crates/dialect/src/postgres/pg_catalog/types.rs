@@ -11,8 +11,8 @@ use crate::postgres::quote_ident;
 
 pub(crate) const TEXT: i64 = 25;
 const JSON: i64 = 114;
-const BPCHAR: i64 = 1042;
-const VARCHAR: i64 = 1043;
+pub(crate) const BPCHAR: i64 = 1042;
+pub(crate) const VARCHAR: i64 = 1043;
 const BIT: i64 = 1560;
 const VARBIT: i64 = 1562;
 const JSONB: i64 = 3802;
@@ -102,7 +102,7 @@ pub(crate) fn of_shape(pg_type: &str) -> i64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WireType {
     pub oid: i64,
-    /// `atttypmod`: for numeric `((precision << 16) | scale) + 4`, else -1.
+    /// `atttypmod`: for numeric `((precision << 16) | scale) + 4`, for texts their length and 4, else -1.
     pub typmod: i64,
 }
 

@@ -336,11 +336,17 @@ fn named_cast(name: &str) -> Option<DataType> {
 /// The digits after the point of a decimal without sizes.
 const MAX_SCALE: usize = 10;
 
+/// The digits after the point of a number that `V` divides.
+const QUOTIENT_DIGITS: i64 = 16;
+
 /// Returns how many digits a template of a number has after its point; `None` if that takes parsing
 /// it, or are more than the function returns.
 fn digits_after_point(template: &str) -> Option<i64> {
     if template.contains(['"', '\\']) {
         return None;
+    }
+    if template.contains(['V', 'v']) {
+        return Some(QUOTIENT_DIGITS);
     }
     let (_, after) = template.split_once(['.', 'D', 'd']).unwrap_or_default();
     let digits = after.chars().filter(|digit| matches!(digit, '0' | '9'));

@@ -11,7 +11,7 @@ use super::{
     Rewriter, bits, build, calls, casts, folded, functions, negations, number_casts, object_lists,
     parts, similar, slices, times, windows, zoned_times,
 };
-use crate::postgres::functions::NETWORKS_OVERLAP;
+use crate::postgres::functions::{CUT_ITEMS, NETWORKS_OVERLAP};
 
 /// Returns whether an expression is a network by its form: a cast, or the address of a client.
 fn is_network(expr: &Expr) -> bool {
@@ -153,8 +153,10 @@ impl Rewriter<'_> {
                     **right = build::array(items);
                 }
             }
-            Expr::Cast { .. } if times::rounded_interval(expr).is_some() => {
-                times::rewrite(expr)?;
+            Expr::Cast { .. }
+                if times::typed_interval(expr, self.functions == Names::Postgres).is_some() =>
+            {
+                times::rewrite(expr, self.functions == Names::Postgres)?;
             }
             Expr::TypedString(typed)
                 if matches!(
@@ -179,6 +181,10 @@ impl Rewriter<'_> {
                 if self.functions == Names::Trino {
                     bits::refuse(expr)?;
                 }
+                let length = match self.functions {
+                    Names::Postgres => casts::taken_length(expr),
+                    Names::Trino => None,
+                };
                 bits::rewrite(expr);
                 if let Some(reader) = object_lists::rewrite(expr)? {
                     self.references.functions.insert(reader.to_owned());
@@ -189,6 +195,11 @@ impl Rewriter<'_> {
                     && let Some(names) = parts(&function.name)
                 {
                     self.references.functions.extend(names);
+                }
+                if let Some(length) = length {
+                    let array = build::taken(expr);
+                    *expr = build::call(CUT_ITEMS, vec![array, build::integer(length)]);
+                    self.references.functions.insert(CUT_ITEMS.to_owned());
                 }
             }
             Expr::Like {
@@ -280,7 +291,9 @@ impl Rewriter<'_> {
                 *expr = build::call("row", std::mem::take(fields));
             }
             Expr::Substring { .. } => slices::matched_part(expr)?,
-            Expr::Interval(_) | Expr::AtTimeZone { .. } => times::rewrite(expr)?,
+            Expr::Interval(_) | Expr::AtTimeZone { .. } => {
+                times::rewrite(expr, self.functions == Names::Postgres)?;
+            }
             Expr::Function(function) => {
                 let windows = self.scopes.last().map(|scope| &scope.windows);
                 windows::resolve_call(windows, function)?;

@@ -3,7 +3,8 @@
 use lakegate_sql::walk::walk_mut;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Statement, VisitorMut};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, VisitorMut};
+use lakegate_engine::OPEN_NUMERIC;
 use lakegate_engine::named_cast::NAMED_CAST;
 
 use super::build;
@@ -23,10 +24,15 @@ impl VisitorMut for Casts {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let Expr::Cast { data_type, .. } = expr else {
-            return ControlFlow::Continue(());
+        let data_type = match expr {
+            Expr::Cast { data_type, .. } => data_type.to_string(),
+            Expr::BinaryOp {
+                op: BinaryOperator::Custom(mark),
+                ..
+            } if mark == OPEN_NUMERIC => "NUMERIC".to_owned(),
+            _ => return ControlFlow::Continue(()),
         };
-        let name = build::text(data_type.to_string());
+        let name = build::text(data_type);
         let placeholder = build::integer(0);
         let cast = std::mem::replace(expr, placeholder);
         *expr = build::call(NAMED_CAST, vec![cast, name]);

@@ -31,9 +31,11 @@ const WHOLE_DIGITS: i64 = 10;
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     if let Expr::Cast { data_type, .. } = expr {
         narrow(data_type)?;
+        casts::check_length(data_type)?;
     }
     if let Expr::TypedString(typed) = expr {
         narrow(&mut typed.data_type)?;
+        casts::check_length(&typed.data_type)?;
         if let Value::SingleQuotedString(text) = &typed.value.value {
             check_range(text, &typed.data_type)?;
         }
@@ -41,6 +43,9 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             let literal = Expr::Value(typed.value.clone());
             *expr = build::cast(literal, typed.data_type.clone());
             to_precision(expr);
+        } else if casts::has_length(&typed.data_type) {
+            let literal = Expr::Value(typed.value.clone());
+            *expr = build::cast(literal, typed.data_type.clone());
         }
         return Ok(());
     }
@@ -160,7 +165,7 @@ fn exactly(inner: &Expr) -> Option<Expr> {
 /// Rounds a time of day, or an interval that is no literal, to its precision, which no type of the
 /// engine has.
 fn to_precision(expr: &mut Expr) {
-    if times::rounded_interval(expr).is_some() {
+    if times::typed_interval(expr, true).is_some() {
         return;
     }
     let Expr::Cast {

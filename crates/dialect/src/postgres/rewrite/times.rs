@@ -5,6 +5,7 @@
 //! '1.25 s'::INTERVAL(1)          INTERVAL '0 months 0 days 1.300000 seconds'
 //! INTERVAL '1.25' SECOND(1)      the same
 //! INTERVAL '2:03' HOUR TO SECOND INTERVAL '0 months 0 days 7380.000000 seconds'
+//! '1 day 2:03'::INTERVAL DAY     INTERVAL '0 months 1 days 0.000000 seconds'
 //! t AT TIME ZONE 'x'             timezone('x', t)                                     the engine makes a cast of it
 //! age(a, b), age(b)              age_between(a, b), age_between(current_date, b)
 //! make_interval(days => n)       INTERVAL '0 seconds' + n * INTERVAL '1 day'
@@ -13,25 +14,37 @@
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Interval, TimezoneInfo, Value,
+    Interval, IntervalFields, TimezoneInfo, Value,
 };
-use lakegate_engine::time::{AGE, AT_TIME_ZONE, interval_in_words, rounded_interval_in_words};
+use lakegate_engine::time::{
+    AGE, AT_TIME_ZONE, LastField, interval_in_words, rounded_interval_in_words,
+};
 use lakegate_error::Error;
 
 use super::{build, calls, folded};
 
-/// Rewrites a literal interval, or `AT TIME ZONE`.
+/// A literal interval, as its type says that it is read.
+pub(super) struct Typed<'a> {
+    text: &'a str,
+    /// The last field of the type; `None` if it has all.
+    last: Option<LastField>,
+    /// The digits that seconds are rounded to.
+    digits: u64,
+}
+
+/// Rewrites a literal interval, or `AT TIME ZONE`. `is_postgres`: fields are those of PostgreSQL's types.
 ///
 /// # Errors
 ///
 /// The text is not an interval.
-pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
-    let rounded = match &*expr {
-        Expr::Interval(interval) => of_seconds(interval),
-        other => rounded_interval(other).map(|(text, digits)| (text.to_owned(), digits)),
+pub(super) fn rewrite(expr: &mut Expr, is_postgres: bool) -> Result<(), Error> {
+    let typed = match &*expr {
+        Expr::Interval(interval) => of_fields(interval, is_postgres),
+        other => typed_interval(other, is_postgres),
     };
-    if let Some((text, digits)) = rounded {
-        *expr = build::interval(&rounded_interval_in_words(&text, digits)?)?;
+    if let Some(typed) = typed {
+        let words = rounded_interval_in_words(typed.text, typed.last, typed.digits)?;
+        *expr = build::interval(&words)?;
         return Ok(());
     }
     match expr {
@@ -57,57 +70,92 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
 /// Digits of the fraction of a second that every time and interval has.
 pub(super) const MICROSECONDS: u64 = 6;
 
-/// Returns the text of a literal whose last field is the second, and the digits that it is rounded
-/// to; `None` for others. The text has all its fields, or those from the first one on, which is how
-/// a text without fields is read, too, except that of minutes and seconds.
-fn of_seconds(interval: &Interval) -> Option<(String, u64)> {
-    use DateTimeField as Field;
-    let Expr::Value(value) = interval.value.as_ref() else {
-        return None;
-    };
-    let Value::SingleQuotedString(text) = &value.value else {
-        return None;
-    };
-    let (first, last) = (&interval.leading_field, &interval.last_field);
+/// Returns a literal with fields or digits; `None` for others. In other dialects than PostgreSQL's, only
+/// one whose last field is the second.
+fn of_fields(interval: &Interval, is_postgres: bool) -> Option<Typed<'_>> {
+    let text = quoted(&interval.value)?;
+    let (first, last) = (
+        interval.leading_field.as_ref(),
+        interval.last_field.as_ref(),
+    );
     let digits = interval.fractional_seconds_precision;
-    match (first, last, interval.leading_precision) {
-        (None, None, None) => Some((text.clone(), digits?)),
-        (Some(Field::Second), None, Some(digits)) => Some((text.clone(), digits)),
-        (Some(Field::Day | Field::Hour), Some(Field::Second), None) => {
-            Some((text.clone(), digits.unwrap_or(MICROSECONDS)))
+    let (last, digits) = match (first, last, interval.leading_precision) {
+        (None, None, None) => (None, digits?),
+        (Some(DateTimeField::Second), None, Some(digits)) => (Some(LastField::Second), digits),
+        (Some(first), last, None) => {
+            let is_known = is_postgres || last == Some(&DateTimeField::Second);
+            let last = last_field(first, last).filter(|_| is_known)?;
+            (Some(last), digits.unwrap_or(MICROSECONDS))
         }
-        (Some(Field::Minute), Some(Field::Second), None) => {
-            let text = text.trim();
-            let is_short = text.starts_with(|first: char| first.is_ascii_digit())
-                && text.matches(':').count() == 1;
-            let hours = if is_short { "0:" } else { "" };
-            Some((format!("{hours}{text}"), digits.unwrap_or(MICROSECONDS)))
+        _ => return None,
+    };
+    Some(Typed { text, last, digits })
+}
+
+fn last_field(first: &DateTimeField, last: Option<&DateTimeField>) -> Option<LastField> {
+    use DateTimeField as Field;
+    Some(match (first, last) {
+        (Field::Year, None) => LastField::Year,
+        (Field::Month, None) | (Field::Year, Some(Field::Month)) => LastField::Month,
+        (Field::Day, None) => LastField::Day,
+        (Field::Hour, None) | (Field::Day, Some(Field::Hour)) => LastField::Hour,
+        (Field::Minute, None) | (Field::Day | Field::Hour, Some(Field::Minute)) => {
+            LastField::Minute
         }
+        (Field::Second, None) | (Field::Day | Field::Hour, Some(Field::Second)) => {
+            LastField::Second
+        }
+        (Field::Minute, Some(Field::Second)) => LastField::MinuteToSecond,
+        _ => return None,
+    })
+}
+
+/// Returns the text of a literal.
+fn quoted(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some(text),
+            _ => None,
+        },
         _ => None,
     }
 }
 
-/// Returns the text of a literal interval, and the digits of a second that it is rounded to; `None`
-/// for any other expression.
-pub(super) fn rounded_interval(expr: &Expr) -> Option<(&str, u64)> {
+/// Returns a literal that is cast to an interval with fields or digits; `None` for any other expression.
+pub(super) fn typed_interval(expr: &Expr, is_postgres: bool) -> Option<Typed<'_>> {
     let Expr::Cast {
         expr,
-        data_type:
-            DataType::Interval {
-                fields: None,
-                precision: Some(digits),
-            },
+        data_type: DataType::Interval { fields, precision },
         ..
     } = expr
     else {
         return None;
     };
-    match expr.as_ref() {
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => Some((text, *digits)),
-            _ => None,
-        },
-        _ => None,
+    let last = match fields {
+        None => None,
+        Some(fields) => Some(last_of_type(fields)).filter(|_| is_postgres),
+    };
+    let digits = match last {
+        None => (*precision).filter(|_| fields.is_none())?,
+        Some(_) => precision.unwrap_or(MICROSECONDS),
+    };
+    let text = quoted(expr)?;
+    Some(Typed { text, last, digits })
+}
+
+fn last_of_type(fields: &IntervalFields) -> LastField {
+    match fields {
+        IntervalFields::Year => LastField::Year,
+        IntervalFields::Month | IntervalFields::YearToMonth => LastField::Month,
+        IntervalFields::Day => LastField::Day,
+        IntervalFields::Hour | IntervalFields::DayToHour => LastField::Hour,
+        IntervalFields::Minute | IntervalFields::DayToMinute | IntervalFields::HourToMinute => {
+            LastField::Minute
+        }
+        IntervalFields::Second | IntervalFields::DayToSecond | IntervalFields::HourToSecond => {
+            LastField::Second
+        }
+        IntervalFields::MinuteToSecond => LastField::MinuteToSecond,
     }
 }
 

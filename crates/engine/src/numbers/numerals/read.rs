@@ -1,6 +1,7 @@
 //! `to_number(text, template)` as in PostgreSQL. The steps are those of PostgreSQL, whose results
 //! depend on their order.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Builder};
@@ -84,7 +85,6 @@ impl ScalarUDFImpl for ToNumber {
 /// Returns a number of digits and a point as a decimal of the result's type, rounded half away from
 /// zero.
 fn decimal(number: &str) -> Result<i128, Error> {
-    let range = || Error::new(Code::NumericOutOfRange, "numeric field overflow");
     let (negative, digits) = match number.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, number),
@@ -101,9 +101,9 @@ fn decimal(number: &str) -> Result<i128, Error> {
         .parse::<i128>()
         .ok()
         .and_then(|value| value.checked_add(i128::from(up)))
-        .ok_or_else(range)?;
+        .ok_or_else(overflow)?;
     if value >= 10i128.pow(u32::from(PRECISION)) {
-        return Err(range());
+        return Err(overflow());
     }
     Ok(if negative { -value } else { value })
 }
@@ -112,7 +112,8 @@ fn decimal(number: &str) -> Result<i128, Error> {
 ///
 /// # Errors
 ///
-/// The template has patterns that only write numbers, or the text has no digits.
+/// The template has patterns that only write numbers, the text has no digits, or more before the point
+/// than the template.
 fn read(text: &str, template: &Template) -> Result<String, Error> {
     let unsupported = |pattern: &str| {
         Error::not_supported(format!("\"{pattern}\" not supported for input"))
@@ -124,8 +125,10 @@ fn read(text: &str, template: &Template) -> Result<String, Error> {
     if template.roman {
         return Err(unsupported("RN"));
     }
-    if template.shifts {
-        return Err(unsupported("V"));
+    if template.shift > usize::from(SCALE.unsigned_abs()) {
+        return Err(Error::not_supported(format!(
+            "more than {SCALE} digits after \"V\" are not supported for input"
+        )));
     }
     let mut reader = Reader {
         rest: text,
@@ -152,9 +155,27 @@ fn read(text: &str, template: &Template) -> Result<String, Error> {
             ),
         ));
     }
+    let whole = digits.split('.').next().unwrap_or_default();
+    if whole.trim_start_matches('0').len() > template.before + template.shift {
+        return Err(overflow());
+    }
     let sign = if reader.sign == Some('-') { "-" } else { "" };
     let zero = if digits.starts_with('.') { "0" } else { "" };
-    Ok(format!("{sign}{zero}{digits}"))
+    Ok(format!("{sign}{zero}{}", shifted(digits, template.shift)))
+}
+
+/// Returns digits, which have no point if `places` is not 0, with a point before the last `places`.
+fn shifted(digits: &str, places: usize) -> Cow<'_, str> {
+    if places == 0 {
+        return Cow::Borrowed(digits);
+    }
+    let padded = format!("{digits:0>width$}", width = places + 1);
+    let (whole, fraction) = padded.split_at(padded.len() - places);
+    Cow::Owned(format!("{whole}.{fraction}"))
+}
+
+fn overflow() -> Error {
+    Error::new(Code::NumericOutOfRange, "numeric field overflow")
 }
 
 struct Reader<'a> {
@@ -341,6 +362,13 @@ mod tests {
             ("(12)", "99PR", "1"),
             ("100%", "999%", "100"),
             ("12.", "99.", "12"),
+            ("1234", "99V99", "12.34"),
+            ("1234", "99V9", "12.3"),
+            ("-12", "S99V99", "-0.12"),
+            ("0012", "99V99", "00.12"),
+            ("12", "V99", "0.12"),
+            ("1.234", "9V999", "0.123"),
+            ("0012", "9.9", "001"),
         ] {
             assert_eq!(
                 number(text, template).unwrap(),
@@ -348,8 +376,29 @@ mod tests {
                 "{text} {template}"
             );
         }
-        for (text, template) in [("", "99"), (" ", "99"), ("1e5", "9EEEE"), ("XII", "RN")] {
+        for (text, template) in [
+            ("", "99"),
+            (" ", "99"),
+            ("1e5", "9EEEE"),
+            ("XII", "RN"),
+            ("12", "9V99999999999"),
+        ] {
             assert!(number(text, template).is_err(), "{text} {template}");
+        }
+        // More digits than the template has before its point.
+        for (text, template) in [
+            ("<123>", "MI0.99"),
+            ("1,234.56", "FM99.99TH"),
+            ("12.5", "SG0.9MI"),
+            ("1 234", "PL999.9TH"),
+            ("1.5", ".99"),
+        ] {
+            let error = number(text, template).unwrap_err();
+            assert_eq!(
+                error.message(),
+                "numeric field overflow",
+                "{text} {template}"
+            );
         }
     }
 

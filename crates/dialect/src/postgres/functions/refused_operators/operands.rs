@@ -44,6 +44,40 @@ const CHECKED: [&str; 14] = [
     "varchar",
 ];
 
+/// Functions whose results are of the type `text`, unless they are bytes. Sorted.
+pub(super) const OF_TEXT: [&str; 30] = [
+    "$json_get_path_text",
+    "$json_get_text",
+    "btrim",
+    "chr",
+    "concat",
+    "concat_ws",
+    "format",
+    "host",
+    "initcap",
+    "json_typeof",
+    "jsonb_typeof",
+    "left",
+    "lower",
+    "lpad",
+    "ltrim",
+    "md5",
+    "quote_ident",
+    "quote_literal",
+    "regexp_replace",
+    "repeat",
+    "replace",
+    "reverse",
+    "right",
+    "rpad",
+    "rtrim",
+    "split_part",
+    "substr",
+    "to_char",
+    "translate",
+    "upper",
+];
+
 const ANY: i64 = 2276;
 const ANYARRAY: i64 = 2277;
 const ANYELEMENT: i64 = 2283;
@@ -111,9 +145,16 @@ pub(super) fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
     let Ok(of) = expr.get_type(schema) else {
         return Operand::Open;
     };
-    // What functions, CASE and the like return may have lost the mark of `jsonb` and others.
+    // What other functions, CASE and the like return may have lost the mark of `jsonb` and others.
     if holds_texts(&of) {
-        return Operand::Open;
+        return match expr {
+            _ if !of.is_string() => Operand::Open,
+            expr if returns_text(expr) => Operand::Typed(TEXT),
+            expr if is_input(expr) => expr
+                .to_field(schema)
+                .map_or(Operand::Open, |(_, field)| of_field(&field, true)),
+            _ => Operand::Open,
+        };
     }
     // The field of other expressions is made for the call, with a name.
     let is_inner = matches!(expr, Expr::ScalarFunction(call) if call.func.name().starts_with('$'));
@@ -123,6 +164,25 @@ pub(super) fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
     match expr.to_field(schema) {
         Ok((_, field)) => of_field(&field, is_inner),
         Err(_) => Operand::Open,
+    }
+}
+
+/// Returns whether an expression is a call of a function that returns texts in PostgreSQL, too.
+fn returns_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::ScalarFunction(call) => OF_TEXT.binary_search(&call.func.name()).is_ok(),
+        _ => false,
+    }
+}
+
+/// Returns whether an expression is a cast to a type that is a text with a mark.
+fn is_input(expr: &Expr) -> bool {
+    match expr {
+        Expr::ScalarFunction(call) => {
+            let name = call.func.name();
+            name.starts_with('$') && name.ends_with("_in")
+        }
+        _ => false,
     }
 }
 

@@ -224,3 +224,71 @@ fn all_checked_types_exist() {
         assert!(!is_checked(of_shape(name)), "{name}");
     }
 }
+
+#[test]
+fn results_of_functions_of_texts_are_texts() {
+    let columns = columns();
+    let refused = |expr: Expr| {
+        let error = checked(&expr, &columns)?;
+        Some(error.message().to_owned())
+    };
+    let lower = || datafusion::functions::expr_fn::lower(col("s"));
+    for (expr, expected) in [
+        (
+            binary(lower(), Operator::Eq, lit(1_i64)),
+            Some("operator does not exist: text = integer"),
+        ),
+        (
+            binary(col("d"), Operator::Lt, lower()),
+            Some("operator does not exist: date < text"),
+        ),
+        (binary(lower(), Operator::Eq, col("s")), None),
+        (binary(lower(), Operator::Eq, lit("a")), None),
+        // Columns of the lake have texts of such types.
+        (binary(lower(), Operator::Eq, col("u")), None),
+    ] {
+        let text = expr.to_string();
+        assert_eq!(refused(expr).as_deref(), expected, "{text}");
+    }
+}
+
+#[test]
+fn casts_to_types_that_are_texts_have_their_operators() {
+    let columns = columns();
+    let input = |name: &str| {
+        let mut functions = crate::postgres::functions::shared_functions().iter();
+        let function = functions.find(|function| function.name() == name).unwrap();
+        function.call(vec![col("s")])
+    };
+    let (json, uuid) = (input("$json_in"), input("$uuid_in"));
+    let jsonb = input("$jsonb_in");
+    for (left, op, right, expected) in [
+        (&json, Operator::StringConcat, &json, Some("json || json")),
+        (&uuid, Operator::StringConcat, &uuid, Some("uuid || uuid")),
+        (&jsonb, Operator::Eq, &uuid, Some("jsonb = uuid")),
+        (&uuid, Operator::Lt, &lit(1_i64), Some("uuid < integer")),
+        (
+            &uuid,
+            Operator::RegexMatch,
+            &lit("a"),
+            Some("uuid ~ unknown"),
+        ),
+        (&uuid, Operator::Eq, &uuid, None),
+        (&uuid, Operator::Eq, &lit("a"), None),
+        (&uuid, Operator::Eq, &col("s"), None),
+        (&uuid, Operator::Eq, &col("u"), None),
+        (&uuid, Operator::StringConcat, &lit("a"), None),
+    ] {
+        let expr = binary(left.clone(), op, right.clone());
+        let text = expr.to_string();
+        let error = checked(&expr, &columns);
+        let message = error.as_ref().map(|error| error.message());
+        let expected = expected.map(|of| format!("operator does not exist: {of}"));
+        assert_eq!(message, expected.as_deref(), "{text}");
+    }
+}
+
+#[test]
+fn functions_of_texts_are_sorted() {
+    assert!(super::operands::OF_TEXT.is_sorted());
+}

@@ -237,7 +237,7 @@ pub(crate) fn attributes(input: &Input) -> Vec<(Relation<'_>, NumberedAttribute<
             }
             Relation::Lake(_, table) => {
                 rows.extend(table.columns.iter().enumerate().map(|(index, column)| {
-                    let wire = types::of_arrow(&column.data_type);
+                    let wire = type_of(column);
                     (
                         relation,
                         NumberedAttribute {
@@ -251,6 +251,27 @@ pub(crate) fn attributes(input: &Input) -> Vec<(Relation<'_>, NumberedAttribute<
         }
     }
     rows
+}
+
+/// Returns the type of a table's column. Texts with a length are `varchar(n)` and `char(n)`.
+fn type_of(column: &VisibleColumn) -> WireType {
+    let natural = types::of_arrow(&column.data_type);
+    let length = |name: &str| -> Option<i64> {
+        let length = column.hive_type.strip_prefix(name)?.strip_prefix('(')?;
+        length.strip_suffix(')')?.trim().parse().ok()
+    };
+    let (oid, length) = match (length("varchar"), length("char")) {
+        (Some(length), _) => (types::VARCHAR, length),
+        (_, Some(length)) => (types::BPCHAR, length),
+        _ => return natural,
+    };
+    match natural.oid {
+        types::TEXT => WireType {
+            oid,
+            typmod: length.saturating_add(4),
+        },
+        _ => natural,
+    }
 }
 
 /// Returns `attnum` of the column at an index.

@@ -4,10 +4,10 @@ mod arrays;
 mod bytes;
 mod days;
 mod digits;
+mod lengths;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, Function,
-    ObjectName, Value,
+    ArrayElemTypeDef, CastKind, DataType, ExactNumberInfo, Expr, Function, ObjectName, Value,
 };
 use lakegate_engine::time::PRECISION_FUNCTION;
 use lakegate_error::{Code, Error};
@@ -18,6 +18,8 @@ use self::bytes::bytea;
 pub(super) use self::days::relative_time;
 use self::digits::exactly;
 pub(super) use self::digits::{long_number, number_text};
+use self::lengths::cut;
+pub(super) use self::lengths::{check as check_length, has_length, taken_length};
 use super::calls::text_of;
 use super::times::MICROSECONDS;
 use super::{build, folded, parts, zoned_times};
@@ -272,40 +274,6 @@ pub(super) fn to_precision(expr: &mut Expr, digits: Option<u64>) -> bool {
     let cast = build::taken(expr);
     let digits = build::integer(i64::try_from(digits).unwrap_or_default());
     *expr = build::call(PRECISION_FUNCTION, vec![cast, digits]);
-    true
-}
-
-/// Returns the maximum length of a text type such as `varchar(3)`, in characters; 1 for `char`;
-/// `None` if unbounded.
-fn characters(data_type: &DataType) -> Option<i64> {
-    let length = match data_type {
-        DataType::Char(None) | DataType::Character(None) => return Some(1),
-        DataType::Char(length)
-        | DataType::Character(length)
-        | DataType::CharVarying(length)
-        | DataType::CharacterVarying(length)
-        | DataType::Varchar(length)
-        | DataType::Nvarchar(length) => length.as_ref()?,
-        _ => return None,
-    };
-    match length {
-        CharacterLength::IntegerLength { length, .. } => i64::try_from(*length).ok(),
-        CharacterLength::Max => None,
-    }
-}
-
-/// Rewrites a cast to a text type with a length limit, which the engine lacks, to a function that
-/// truncates longer values.
-fn cut(expr: &mut Expr) -> bool {
-    let Expr::Cast { data_type, .. } = expr else {
-        return false;
-    };
-    let Some(length) = characters(data_type) else {
-        return false;
-    };
-    *data_type = DataType::Text;
-    let cast = build::taken(expr);
-    *expr = build::call("left", vec![cast, build::integer(length)]);
     true
 }
 

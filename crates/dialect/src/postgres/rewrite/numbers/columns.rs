@@ -10,6 +10,7 @@
 //! FROM generate_series(1, 3) g (n)
 //!                               FROM (SELECT n::integer AS n FROM generate_series(1, 3) g (n)) g
 //! SELECT 1 + 1, x = 1.5, f(1)   the same
+//! x::numeric                    NULL $numeric x
 //! ```
 //!
 //! The planner reads the operators as literals of 32 bits, and as decimals. It gives the literals of
@@ -23,20 +24,18 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Query, Select, SelectItem, SetExpr, Statement, TableAlias,
-    TableFactor, TableWithJoins, UnaryOperator, Value, ValueWithSpan, VisitorMut, With,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableFactor, TableWithJoins, Value,
+    ValueWithSpan, VisitorMut, With,
 };
+use lakegate_engine::OPEN_NUMERIC;
 use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_sql::walk::walk_mut;
 
-use super::super::slices::is_null;
 use super::super::untyped::each_column;
 use super::super::{build, last_part};
-use super::{integer, literal, to_integers};
-
-/// Digits of the widest decimal.
-const MAX_DIGITS: u64 = 38;
+use super::shown::is_open;
+use super::{integer, literal};
 
 /// Functions that return the type of their arguments, with the places of these arguments; all of them
 /// if there are none.
@@ -90,144 +89,8 @@ const OF_DECIMALS: [(&str, &[usize]); 17] = [
     ("variance", &[]),
 ];
 
-/// Prepares a query whose result goes to a client: its literals with a point are exact, those that are
-/// cast to a `numeric` have the digits that are written, and the integers of VALUES, which are nowhere
-/// inserted, have their type.
-pub fn type_literals(query: &mut Query) {
-    if matches!(query.body.as_ref(), SetExpr::Values(_)) {
-        type_cells(&mut query.body);
-    }
-    // The visitor never breaks.
-    let _ = walk_mut(query, &mut Shown { recursive: 0 });
-}
-
-/// Marks the literals with a point or an exponent, by the flag of numbers with an `L`, which the grammar of no session
-/// accepts.
-struct Shown {
-    /// The number of queries around the visitor that may be recursive. The columns of those have the
-    /// types of their first part, which must have room for the digits of later numbers.
-    recursive: usize,
-}
-
-impl VisitorMut for Shown {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        self.recursive += usize::from(is_recursive(query));
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        self.recursive -= usize::from(is_recursive(query));
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        match expr {
-            Expr::Value(ValueWithSpan {
-                value: Value::Number(digits, is_shown),
-                ..
-            }) => *is_shown = digits.contains(['.', 'e', 'E']),
-            Expr::Cast {
-                kind: CastKind::Cast | CastKind::DoubleColon,
-                expr: literal,
-                data_type,
-                ..
-            } if self.recursive == 0 && is_open(data_type) => {
-                if let Some(size) = written_size(literal) {
-                    *data_type = DataType::Numeric(size);
-                    quote(literal);
-                }
-            }
-            Expr::TypedString(typed) if self.recursive == 0 && is_open(&typed.data_type) => {
-                if let Some(size) = size_of_value(&typed.value.value) {
-                    typed.data_type = DataType::Numeric(size);
-                }
-            }
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-fn is_recursive(query: &Query) -> bool {
-    query.with.as_ref().is_some_and(|with| with.recursive)
-}
-
-/// Returns whether a type is a `numeric` without digits.
-fn is_open(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Numeric(ExactNumberInfo::None)
-            | DataType::Decimal(ExactNumberInfo::None)
-            | DataType::Dec(ExactNumberInfo::None)
-    )
-}
-
-/// Returns the digits of a literal number, or of a literal text of one. A number with an exponent and
-/// a sign has none: it is a floating-point number.
-fn written_size(literal: &Expr) -> Option<ExactNumberInfo> {
-    match literal {
-        Expr::Nested(inner)
-        | Expr::UnaryOp {
-            op: UnaryOperator::Minus | UnaryOperator::Plus,
-            expr: inner,
-        } if !has_exponent(inner) => written_size(inner),
-        Expr::Value(value) => size_of_value(&value.value),
-        _ => None,
-    }
-}
-
-fn has_exponent(literal: &Expr) -> bool {
-    matches!(literal, Expr::Value(value) if matches!(&value.value, Value::Number(number, _) if number.contains(['e', 'E'])))
-}
-
-/// Makes a text of a literal number: with an exponent, it would be a floating-point number first.
-fn quote(literal: &mut Expr) {
-    if let Expr::Value(value) = literal
-        && let Value::Number(number, _) = &value.value
-    {
-        value.value = Value::SingleQuotedString(number.clone());
-    }
-}
-
-/// Returns the digits of a number; `None` of other texts, and if it has more digits than a decimal.
-fn size_of_value(value: &Value) -> Option<ExactNumberInfo> {
-    let (Value::Number(text, _) | Value::SingleQuotedString(text)) = value else {
-        return None;
-    };
-    let number = text.trim();
-    let number = number.strip_prefix(['-', '+']).unwrap_or(number);
-    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
-        None => (number, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let mut digits = whole.bytes().chain(fraction.bytes());
-    if whole.len() + fraction.len() == 0 || !digits.all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    let length = |digits: &str| i64::try_from(digits.len()).ok();
-    let scale = length(fraction)?.checked_sub(exponent)?.max(0);
-    let whole = length(whole.trim_start_matches('0'))?.checked_add(exponent)?;
-    let precision = whole.max(0).checked_add(scale)?.max(1);
-    let precision = u64::try_from(precision).ok();
-    let precision = precision.filter(|precision| *precision <= MAX_DIGITS)?;
-    Some(ExactNumberInfo::PrecisionAndScale(precision, scale))
-}
-
-/// Makes the columns of VALUES integers that consist of literals of integers and NULLs only.
-fn type_cells(values: &mut SetExpr) {
-    each_column(values, |mut cells| {
-        let mut all = cells.iter();
-        let are_integers = all.all(|cell| is_null(cell) || integer(cell).is_some());
-        if are_integers {
-            to_integers(&mut cells);
-        }
-    });
-}
-
-/// Gives the literals of a statement their types, and removes the marks of [`type_literals`]. It comes
+/// Gives the literals of a statement their types, and removes the marks of
+/// [`type_literals`](super::type_literals). It comes
 /// after all rewrites that look at numbers.
 ///
 /// The integers of VALUES that are the whole statement keep theirs: they may be inserted, where each
@@ -409,14 +272,35 @@ impl VisitorMut for Columns {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Value(ValueWithSpan {
-            value: Value::Number(_, is_shown),
-            ..
-        }) = expr
-        {
-            *is_shown = false;
+        match expr {
+            Expr::Value(ValueWithSpan {
+                value: Value::Number(_, is_shown),
+                ..
+            }) => *is_shown = false,
+            Expr::Cast {
+                expr: value,
+                data_type,
+                array: is_shown,
+                ..
+            } => {
+                if std::mem::take(is_shown) && is_open(data_type) && !is_value(value) {
+                    let value = build::taken(value);
+                    let mark = BinaryOperator::Custom(OPEN_NUMERIC.to_owned());
+                    *expr = build::binary(build::null(), mark, value);
+                }
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Returns whether an expression is a literal or a parameter, which the type of a cast is that of.
+fn is_value(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_value(inner),
+        Expr::Value(_) => true,
+        _ => false,
     }
 }
 

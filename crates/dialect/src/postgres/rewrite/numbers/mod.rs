@@ -14,6 +14,7 @@
 //! The engine gives the literals of integers beside other operators their types.
 
 mod columns;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -22,7 +23,7 @@ mod written;
 use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, UnaryOperator, Value};
 
 pub(super) use self::columns::type_columns;
-pub use self::columns::type_literals;
+pub use self::shown::type_literals;
 pub(super) use self::values::of_one_type;
 use self::written::Written;
 use super::build;

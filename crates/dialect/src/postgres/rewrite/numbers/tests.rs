@@ -223,7 +223,7 @@ fn literals_that_are_cast_have_the_digits_that_are_written() {
         ),
         (
             "SELECT ' -2.5 '::numeric, '0'::numeric, '1e5'::numeric, '1.5e-3'::numeric, '1e'::numeric, ''::numeric, 'NaN'::numeric, x::numeric, '2.5'::numeric(9,4)",
-            "SELECT ' -2.5 '::NUMERIC(2,1), '0'::NUMERIC(1,0), '1e5'::NUMERIC(6,0), '1.5e-3'::NUMERIC(4,4), '1e'::NUMERIC, ''::NUMERIC, 'NaN'::NUMERIC, x::NUMERIC, '2.5'::NUMERIC(9,4)",
+            "SELECT ' -2.5 '::NUMERIC(2,1), '0'::NUMERIC(1,0), '1e5'::NUMERIC(6,0), '1.5e-3'::NUMERIC(4,4), '1e'::NUMERIC, ''::NUMERIC, 'NaN'::NUMERIC, NULL $numeric x, '2.5'::NUMERIC(9,4)",
         ),
         (
             "WITH RECURSIVE t (n) AS (SELECT '1'::numeric UNION ALL SELECT n / 2 FROM t) SELECT n FROM t",
@@ -283,4 +283,61 @@ fn integers_among_values_of_one_type_are_integers() {
         of_one_type(&mut expr);
         assert_eq!(expr.to_string(), expected, "{sql}");
     }
+}
+
+#[test]
+fn casts_to_numeric_have_the_digits_of_their_values() {
+    for (sql, expected) in [
+        (
+            "SELECT x::NUMERIC, CAST((x + 1) AS DECIMAL) FROM t GROUP BY x::NUMERIC",
+            "SELECT NULL $numeric x, NULL $numeric (x + 1) FROM t GROUP BY NULL $numeric x",
+        ),
+        (
+            "SELECT 1::NUMERIC, $1::NUMERIC, NULL::NUMERIC, 'x'::NUMERIC, x::NUMERIC(5,2), x::INT",
+            "SELECT '1'::NUMERIC(1,0), $1::NUMERIC, NULL::NUMERIC, 'x'::NUMERIC, x::NUMERIC(5,2), x::INT",
+        ),
+        (
+            "WITH RECURSIVE t AS (SELECT x::NUMERIC FROM s) SELECT x::NUMERIC FROM t",
+            "WITH RECURSIVE t AS (SELECT x::NUMERIC FROM s) SELECT x::NUMERIC FROM t",
+        ),
+    ] {
+        assert_eq!(typed(sql, true), expected, "{sql}");
+    }
+    // The column of a table has room for digits of later rows.
+    let sql = "SELECT x::NUMERIC FROM t";
+    assert_eq!(typed(sql, false), sql);
+}
+
+#[test]
+fn quotients_of_literals_have_the_digits_of_postgres() {
+    for (sql, expected) in [
+        ("7.0 / 2", "+'3.5000000000000000'::NUMERIC(17,16)"),
+        ("1 / 3.0", "+'0.33333333333333333333'::NUMERIC(20,20)"),
+        ("-(2.0 / 3)", "+'-0.66666666666666666667'::NUMERIC(20,20)"),
+        ("100000.0 / 7", "+'14285.714285714286'::NUMERIC(17,12)"),
+        (
+            "0.0001 / 7",
+            "+'0.000014285714285714285714'::NUMERIC(24,24)",
+        ),
+        ("0.0 / 5", "+'0.00000000000000000000'::NUMERIC(20,20)"),
+        ("7.0 / 7", "+'1.00000000000000000000'::NUMERIC(21,20)"),
+        ("7.0 / 2 * 2.0", "+'7.00000000000000000'::NUMERIC(18,17)"),
+        (
+            "round(1 / 3.0, 4)",
+            "round('0.33333333333333333333'::NUMERIC(20,20), 4)",
+        ),
+        (
+            "(7.0 / 2)::TEXT",
+            "'3.5000000000000000'::NUMERIC(17,16)::TEXT",
+        ),
+        // Of integers, of more than literals, and without a value.
+        ("7 / 2", "7 / 2"),
+        ("x / 3.0", "x / NULL $literal 3.0"),
+        ("1.0 / 0", "NULL $literal 1.0 / 0"),
+    ] {
+        let sql = format!("SELECT {sql}");
+        assert_eq!(typed(&sql, true), format!("SELECT {expected}"), "{sql}");
+    }
+    let sql = "SELECT 7.0 / 2";
+    assert_eq!(typed(sql, false), sql);
 }

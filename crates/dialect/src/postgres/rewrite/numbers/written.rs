@@ -10,8 +10,11 @@ use super::super::build;
 
 /// The maximum number of digits of a decimal.
 const MAX_DIGITS: u32 = 38;
-/// The maximum number of digits after the point of a quotient.
+/// The maximum number of digits after the point of a quotient that has an end, and the least number of
+/// significant digits of any other.
 const MAX_QUOTIENT_DIGITS: u32 = 16;
+/// The digits of a group of those that a `numeric` of PostgreSQL consists of.
+const GROUP: i64 = 4;
 
 /// A number as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +139,7 @@ impl Written {
                 (value, scale)
             }
             BinaryOperator::Divide if !is_decimal => (self.value.checked_div(other.value)?, 0),
+            BinaryOperator::Divide => return self.quotient(other),
             _ => return None,
         };
         let number = Self {
@@ -145,6 +149,57 @@ impl Written {
             is_shown: self.is_shown || other.is_shown,
         };
         number.within_bounds()
+    }
+
+    /// Returns the quotient with as many digits as PostgreSQL calculates: at least 16 significant ones, by
+    /// the groups of four digits that a `numeric` consists of (`select_div_scale` of `numeric.c`). `None`
+    /// if the divisor is zero or the quotient has too many digits.
+    fn quotient(self, other: Self) -> Option<Self> {
+        let (weight, first) = self.first_group();
+        let (other_weight, other_first) = other.first_group();
+        let quotient_weight = weight - other_weight - i64::from(first <= other_first);
+        let places = i64::from(MAX_QUOTIENT_DIGITS) - quotient_weight * GROUP;
+        let places = u32::try_from(places.max(0)).ok()?;
+        let places = places.max(self.scale).max(other.scale);
+        let dividend = self
+            .value
+            .checked_mul(power_of_ten(other.scale + places)?)?;
+        let divisor = other.value.checked_mul(power_of_ten(self.scale)?)?;
+        let whole = dividend.checked_div(divisor)?;
+        let rest = dividend.checked_rem(divisor)?.unsigned_abs();
+        let is_up = rest >= divisor.unsigned_abs() - rest;
+        let away = match (self.value < 0) == (other.value < 0) {
+            true => 1,
+            false => -1,
+        };
+        let number = Self {
+            value: whole + if is_up { away } else { 0 },
+            scale: places,
+            is_decimal: true,
+            is_shown: self.is_shown || other.is_shown,
+        };
+        number.within_bounds()
+    }
+
+    /// Returns the place of the first group of four digits that is not zero, counted from that before
+    /// the point, and the group. Both are 0 if the number is.
+    fn first_group(self) -> (i64, u128) {
+        let value = self.value.unsigned_abs();
+        let Some(log) = value.checked_ilog10() else {
+            return (0, 0);
+        };
+        let exponent = i64::from(log) - i64::from(self.scale);
+        let in_group = exponent.rem_euclid(GROUP);
+        let dropped = i64::from(log) - in_group;
+        let power = |exponent: i64| {
+            let exponent = u32::try_from(exponent).unwrap_or_default();
+            10_u128.checked_pow(exponent).unwrap_or(u128::MAX)
+        };
+        let first = match dropped >= 0 {
+            true => value / power(dropped),
+            false => value.saturating_mul(power(-dropped)),
+        };
+        (exponent.div_euclid(GROUP), first)
     }
 
     /// Returns the quotient, if it has an end.

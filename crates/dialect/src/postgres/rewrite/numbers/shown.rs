@@ -1,0 +1,228 @@
+//! Marks what a query whose result goes to a client has with a point, and what it casts to a `numeric`
+//! without digits.
+//!
+//! ```text
+//! '1.50'::numeric, 2::numeric      '1.50'::numeric(3,2), '2'::numeric(1,0)
+//! x::numeric, 1.5                  the same with marks, which columns.rs reads
+//! SELECT 7.0 / 2                   SELECT +'3.5000000000000000'::numeric(17,16)
+//! round(1 / 3.0, 4)                round('0.33333333333333333333'::numeric(20,20), 4)
+//! VALUES (1), (2)                  VALUES (1::int), (2::int)
+//! ```
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Query, Select, SelectItem, SetExpr, UnaryOperator, Value,
+    ValueWithSpan, VisitorMut,
+};
+use lakegate_sql::walk::walk_mut;
+
+use super::super::slices::is_null;
+use super::super::untyped::each_column;
+use super::{MAX_DEPTH, calculated, integer, to_integers};
+
+/// Digits of the widest decimal.
+const MAX_DIGITS: u64 = 38;
+
+/// Prepares a query whose result goes to a client: its literals with a point are exact, literals that
+/// are cast to a `numeric` have the digits that are written, other values that are cast so those of
+/// their type, quotients of literals those of PostgreSQL, and the integers of VALUES, which are nowhere
+/// inserted, have their type.
+pub fn type_literals(query: &mut Query) {
+    if matches!(query.body.as_ref(), SetExpr::Values(_)) {
+        type_cells(&mut query.body);
+    }
+    // The visitor never breaks.
+    let _ = walk_mut(query, &mut Shown { recursive: 0 });
+}
+
+/// Marks the literals with a point or an exponent, by the flag of numbers with an `L`, and the casts to
+/// a `numeric` without digits, by that of casts with an `ARRAY`. The grammar of no session accepts either.
+struct Shown {
+    /// The number of queries around the visitor that may be recursive. The columns of those have the
+    /// types of their first part, which must have room for the digits of later numbers.
+    recursive: usize,
+}
+
+impl VisitorMut for Shown {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        self.recursive += usize::from(is_recursive(query));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        self.recursive -= usize::from(is_recursive(query));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        if self.recursive > 0 {
+            return ControlFlow::Continue(());
+        }
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+                && let Some(quotient) = quotient(expr)
+            {
+                // A column that is an operator has no name, and one that is a cast has that of the type.
+                *expr = Expr::UnaryOp {
+                    op: UnaryOperator::Plus,
+                    expr: Box::new(quotient),
+                };
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.recursive > 0 {
+            return ControlFlow::Continue(());
+        }
+        match expr {
+            Expr::Cast { expr: operand, .. } => divide(operand),
+            Expr::Function(Function {
+                args: FunctionArguments::List(list),
+                ..
+            }) => {
+                for argument in &mut list.args {
+                    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument {
+                        divide(value);
+                    }
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Value(ValueWithSpan {
+                value: Value::Number(digits, is_shown),
+                ..
+            }) => *is_shown = digits.contains(['.', 'e', 'E']),
+            Expr::Cast {
+                kind: CastKind::Cast | CastKind::DoubleColon,
+                expr: literal,
+                data_type,
+                array: is_shown,
+                ..
+            } if self.recursive == 0 && is_open(data_type) => match written_size(literal) {
+                Some(size) => {
+                    *data_type = DataType::Numeric(size);
+                    quote(literal);
+                }
+                None => *is_shown = true,
+            },
+            Expr::TypedString(typed) if self.recursive == 0 && is_open(&typed.data_type) => {
+                if let Some(size) = size_of_value(&typed.value.value) {
+                    typed.data_type = DataType::Numeric(size);
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Returns the value of literals and operators between them, if one is a quotient of decimals.
+fn quotient(expr: &Expr) -> Option<Expr> {
+    let number = calculated(expr, MAX_DEPTH)?;
+    (number.is_decimal && has_quotient(expr)).then(|| number.decimal())
+}
+
+fn has_quotient(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => has_quotient(inner),
+        Expr::BinaryOp { left, op, right } => {
+            *op == BinaryOperator::Divide || has_quotient(left) || has_quotient(right)
+        }
+        _ => false,
+    }
+}
+
+/// Puts the value of a quotient of literals in its place.
+fn divide(expr: &mut Expr) {
+    if let Some(quotient) = quotient(expr) {
+        *expr = quotient;
+    }
+}
+
+fn is_recursive(query: &Query) -> bool {
+    query.with.as_ref().is_some_and(|with| with.recursive)
+}
+
+/// Returns whether a type is a `numeric` without digits.
+pub(super) fn is_open(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Numeric(ExactNumberInfo::None)
+            | DataType::Decimal(ExactNumberInfo::None)
+            | DataType::Dec(ExactNumberInfo::None)
+    )
+}
+
+/// Returns the digits of a literal number, or of a literal text of one. A number with an exponent and
+/// a sign has none: it is a floating-point number.
+fn written_size(literal: &Expr) -> Option<ExactNumberInfo> {
+    match literal {
+        Expr::Nested(inner)
+        | Expr::UnaryOp {
+            op: UnaryOperator::Minus | UnaryOperator::Plus,
+            expr: inner,
+        } if !has_exponent(inner) => written_size(inner),
+        Expr::Value(value) => size_of_value(&value.value),
+        _ => None,
+    }
+}
+
+fn has_exponent(literal: &Expr) -> bool {
+    matches!(literal, Expr::Value(value) if matches!(&value.value, Value::Number(number, _) if number.contains(['e', 'E'])))
+}
+
+/// Makes a text of a literal number: with an exponent, it would be a floating-point number first.
+fn quote(literal: &mut Expr) {
+    if let Expr::Value(value) = literal
+        && let Value::Number(number, _) = &value.value
+    {
+        value.value = Value::SingleQuotedString(number.clone());
+    }
+}
+
+/// Returns the digits of a number; `None` of other texts, and if it has more digits than a decimal.
+fn size_of_value(value: &Value) -> Option<ExactNumberInfo> {
+    let (Value::Number(text, _) | Value::SingleQuotedString(text)) = value else {
+        return None;
+    };
+    let number = text.trim();
+    let number = number.strip_prefix(['-', '+']).unwrap_or(number);
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (number, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut digits = whole.bytes().chain(fraction.bytes());
+    if whole.len() + fraction.len() == 0 || !digits.all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let length = |digits: &str| i64::try_from(digits.len()).ok();
+    let scale = length(fraction)?.checked_sub(exponent)?.max(0);
+    let whole = length(whole.trim_start_matches('0'))?.checked_add(exponent)?;
+    let precision = whole.max(0).checked_add(scale)?.max(1);
+    let precision = u64::try_from(precision).ok();
+    let precision = precision.filter(|precision| *precision <= MAX_DIGITS)?;
+    Some(ExactNumberInfo::PrecisionAndScale(precision, scale))
+}
+
+/// Makes the columns of VALUES integers that consist of literals of integers and NULLs only.
+fn type_cells(values: &mut SetExpr) {
+    each_column(values, |mut cells| {
+        let mut all = cells.iter();
+        let are_integers = all.all(|cell| is_null(cell) || integer(cell).is_some());
+        if are_integers {
+            to_integers(&mut cells);
+        }
+    });
+}
