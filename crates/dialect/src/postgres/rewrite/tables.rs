@@ -3,8 +3,8 @@
 mod json;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Ident, JoinConstraint, ObjectName, SelectItem, SetExpr, TableAlias,
-    TableAliasColumnDef, TableFactor, TableWithJoins, Value,
+    Expr, Ident, JoinConstraint, ObjectName, SelectItem, SetExpr, TableAlias, TableAliasColumnDef,
+    TableFactor, TableWithJoins, Value,
 };
 use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
@@ -164,13 +164,8 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         ("regexp_split_to_table", _) => vec![build::call("regexp_split_to_array", args)],
         ("pg_snapshot_xip" | "txid_snapshot_xip", [_]) => vec![build::call(&name, args)],
         ("string_to_table", _) => vec![build::call("string_to_array", args)],
-        ("generate_subscripts", [array, dimension, ..]) => {
-            let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
-            let length = build::cast(length, DataType::Integer(None));
-            vec![build::call(
-                "generate_series",
-                vec![build::integer(1), length],
-            )]
+        ("generate_subscripts", [array, dimension, reverse @ ..]) if reverse.len() < 2 => {
+            vec![calls::subscripts(array, dimension, reverse.first())?]
         }
         // Any other function of the session is a table of one row, as in Postgres.
         _ => {
