@@ -202,9 +202,15 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     });
     let columns = lists.len() + usize::from(ordinality);
     let mut names = column_names(alias.as_ref(), &name, columns);
+    let given = alias.as_ref().map_or(0, |alias| alias.columns.len());
+    if name == "unnest" && lists.len() > 1 {
+        let own = names.iter_mut().enumerate().take(lists.len()).skip(given);
+        for (place, own) in own {
+            *own = name_of_unnest(place, given);
+        }
+    }
     let mut marks = Vec::new();
     if let Some(json) = json {
-        let given = alias.as_ref().map_or(0, |alias| alias.columns.len());
         for (name, own) in names.iter_mut().zip(json.names).skip(given) {
             *name = own;
         }
@@ -247,10 +253,9 @@ fn numbered(table: &str, alias: TableAlias) -> Result<TableFactor, Error> {
 
 /// Returns the alias with the names of all columns; a single column has the name of the table.
 fn alias_of_unnest(alias: Option<TableAlias>, count: usize) -> TableAlias {
-    let unnamed = || Ident::new("unnest");
     let mut alias = alias.unwrap_or_else(|| TableAlias {
         explicit: true,
-        name: unnamed(),
+        name: Ident::new("unnest"),
         columns: vec![],
         at: None,
     });
@@ -258,8 +263,7 @@ fn alias_of_unnest(alias: Option<TableAlias>, count: usize) -> TableAlias {
     for place in given..count {
         let name = match (count, place) {
             (1, _) => alias.name.clone(),
-            (_, place) if place == given => unnamed(),
-            (_, place) => Ident::with_quote('"', apart_in_relation("unnest", place)),
+            (_, place) => name_of_unnest(place, given),
         };
         alias.columns.push(TableAliasColumnDef {
             name,
@@ -267,6 +271,15 @@ fn alias_of_unnest(alias: Option<TableAlias>, count: usize) -> TableAlias {
         });
     }
     alias
+}
+
+/// Returns the name of a column of several lists, which all are `unnest`. `given`: the number of
+/// those before that have names of their own.
+fn name_of_unnest(place: usize, given: usize) -> Ident {
+    match place == given {
+        true => Ident::new("unnest"),
+        false => Ident::with_quote('"', apart_in_relation("unnest", place)),
+    }
 }
 
 /// Returns the names of the columns: those of the alias, or, for one column, the alias itself.
