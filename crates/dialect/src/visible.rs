@@ -171,6 +171,7 @@ pub struct OpenCursor {
     pub statement: String,
     pub hold: bool,
     pub binary: bool,
+    pub scroll: bool,
     /// Microseconds since 1970, UTC.
     pub created_at: i64,
 }

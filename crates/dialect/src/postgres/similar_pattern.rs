@@ -13,9 +13,9 @@ use lakegate_error::{Code, Error};
 ///
 /// # Errors
 ///
-/// The escape string has several characters, or the pattern is not valid.
+/// The escape string has several characters, or the pattern marks more than one part.
 pub(super) fn of_part(pattern: &str, escape: &str) -> Result<String, Error> {
-    let parts = translated(pattern, one_character(escape)?, true)?;
+    let parts = translated(pattern, one_character(escape)?, true);
     match parts.as_slice() {
         [whole] => Ok(format!("(?s)^(?:{whole})$")),
         [before, part] => Ok(format!("(?s)^(?:{before}){{1,1}}?({part})$")),
@@ -45,30 +45,24 @@ pub(super) fn one_character(escape: &str) -> Result<Option<char>, Error> {
 }
 
 /// Returns the regular expression equivalent to a pattern.
-///
-/// # Errors
-///
-/// The pattern ends with its escape character.
-pub(super) fn regular(pattern: &str, escape: Option<char>) -> Result<String, Error> {
-    let parts = translated(pattern, escape, false)?;
-    Ok(format!("(?s)^(?:{})$", parts.concat()))
+pub(super) fn regular(pattern: &str, escape: Option<char>) -> String {
+    let parts = translated(pattern, escape, false);
+    format!("(?s)^(?:{})$", parts.concat())
 }
 
-/// Returns the regular expressions equivalent to the parts of a pattern. `is_marked`: an escape
-/// character with a quotation mark separates parts, and parentheses capture nothing.
-fn translated(pattern: &str, escape: Option<char>, is_marked: bool) -> Result<Vec<String>, Error> {
+/// Returns the regular expressions equivalent to the parts of a pattern. An escape character at its
+/// end stands for nothing. `is_marked`: an escape character with a quotation mark separates parts,
+/// and parentheses capture nothing.
+fn translated(pattern: &str, escape: Option<char>, is_marked: bool) -> Vec<String> {
     let mut parts = Vec::new();
     let mut regular = String::new();
     let mut within_brackets = false;
     let mut characters = pattern.chars();
     while let Some(character) = characters.next() {
         if Some(character) == escape {
-            let escaped = characters.next().ok_or_else(|| {
-                Error::new(
-                    Code::InvalidParameter,
-                    "the pattern of SIMILAR TO ends with its escape character",
-                )
-            })?;
+            let Some(escaped) = characters.next() else {
+                break;
+            };
             match escaped == '"' && is_marked && !within_brackets {
                 true => parts.push(std::mem::take(&mut regular)),
                 false => regular.push_str(&regex::escape(&escaped.to_string())),
@@ -96,7 +90,7 @@ fn translated(pattern: &str, escape: Option<char>, is_marked: bool) -> Result<Ve
         }
     }
     parts.push(regular);
-    Ok(parts)
+    parts
 }
 
 #[cfg(test)]
@@ -119,8 +113,10 @@ mod tests {
             ("a\\%", "a%", true),
             ("a\\%", "ab", false),
             ("a%", "a\nb", true),
+            ("abc\\", "abc", true),
+            ("ab\\", "abc", false),
         ] {
-            let regular = regular(pattern, Some('\\')).unwrap();
+            let regular = regular(pattern, Some('\\'));
             let found = regex::Regex::new(&regular).unwrap().is_match(text);
             assert_eq!(found, matches, "{pattern} {text} {regular}");
         }
@@ -139,6 +135,6 @@ mod tests {
         assert_eq!(of_part("#\"a", "").unwrap(), "(?s)^(?:#\"a)$");
         assert!(of_part("#\"a#\"b#\"", "#").is_err());
         assert!(of_part("a", "##").is_err());
-        assert!(of_part("a#", "#").is_err());
+        assert_eq!(of_part("a#", "#").unwrap(), "(?s)^(?:a)$");
     }
 }

@@ -1,6 +1,7 @@
-//! Offsets of window functions, which the engine takes where the dialects report an error.
+//! Arguments of window functions, which the engine takes where the dialects report an error.
 //!
 //! ```text
+//! first_value() OVER w      nth_value(x) OVER w            an error
 //! lag(x, NULL) OVER w       nth_value(x, NULL) OVER w      NULL in PostgreSQL; the engine's offset would be 0
 //! nth_value(x, 0)           an error
 //! ```
@@ -14,24 +15,31 @@ use datafusion::sql::sqlparser::ast::{
     CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
     Statement, UnaryOperator, Value, VisitorMut,
 };
+use datafusion::sql::sqlparser::tokenizer::Location;
 use lakegate_error::{Code, Error, Result};
+use lakegate_sql::trino::call;
 use lakegate_sql::walk::walk_mut;
 
-/// Checks the offsets in a statement, and rewrites those that are NULL if `nulls` is true.
+use crate::postgres::UNDEFINED;
+
+/// Functions whose number of arguments the engine does not check, and this number.
+const TAKES: [(&str, usize); 3] = [("first_value", 1), ("last_value", 1), ("nth_value", 2)];
+
+/// Checks the arguments of the window functions in a statement. `in_postgres`: offsets that are NULL
+/// are rewritten, and calls with another number of arguments become calls that no function fits.
 ///
 /// # Errors
 ///
-/// An offset is out of range.
-pub(crate) fn offsets(statement: &mut Statement, nulls: bool) -> Result<()> {
-    match walk_mut(statement, &mut Offsets { nulls }) {
+/// An offset is out of range; in Trino's dialects, a call has another number of arguments.
+pub(crate) fn offsets(statement: &mut Statement, in_postgres: bool) -> Result<()> {
+    match walk_mut(statement, &mut Offsets { in_postgres }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
 }
 
 struct Offsets {
-    /// Whether an offset may be NULL.
-    nulls: bool,
+    in_postgres: bool,
 }
 
 impl VisitorMut for Offsets {
@@ -41,14 +49,61 @@ impl VisitorMut for Offsets {
         let Expr::Function(function) = expr else {
             return ControlFlow::Continue(());
         };
-        match check(function, self.nulls) {
+        if let Some((name, count)) = wrong_count(function) {
+            if !self.in_postgres {
+                let arguments = if count == 1 { "argument" } else { "arguments" };
+                let message = format!("function {name} takes {count} {arguments}");
+                return ControlFlow::Break(Error::new(Code::FunctionNotFound, message));
+            }
+            *expr = undefined(function, name);
+            return ControlFlow::Continue(());
+        }
+        match check(function, self.in_postgres) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
         }
     }
 }
 
-fn check(function: &mut Function, nulls: bool) -> Result<()> {
+/// Returns the name of a window function and the number of its arguments, if a call has another
+/// number of them.
+fn wrong_count(function: &Function) -> Option<(&'static str, usize)> {
+    function.over.as_ref()?;
+    let [name] = function.name.0.as_slice() else {
+        return None;
+    };
+    let name = &name.as_ident()?.value;
+    let mut known = TAKES.into_iter();
+    let (name, count) = known.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    let given = match &function.args {
+        FunctionArguments::List(list) => list.args.len(),
+        _ => 0,
+    };
+    (given != count).then_some((name, count))
+}
+
+/// Returns the call whose error has the types of the arguments of another call.
+fn undefined(function: &Function, name: &str) -> Expr {
+    let begins = match function.name.0.first().and_then(|part| part.as_ident()) {
+        Some(name) => name.span.start,
+        None => Location::empty(),
+    };
+    let number = |number: u64| Expr::value(Value::Number(number.to_string(), false));
+    let mut arguments = vec![
+        Expr::value(Value::SingleQuotedString(name.to_owned())),
+        number(begins.line),
+        number(begins.column),
+    ];
+    if let FunctionArguments::List(list) = &function.args {
+        arguments.extend(list.args.iter().filter_map(|argument| match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value.clone()),
+            _ => None,
+        }));
+    }
+    call(UNDEFINED, arguments)
+}
+
+fn check(function: &mut Function, in_postgres: bool) -> Result<()> {
     if function.over.is_none() {
         return Ok(());
     }
@@ -67,7 +122,7 @@ fn check(function: &mut Function, nulls: bool) -> Result<()> {
             Code::InvalidNthValue,
             format!("the offset of nth_value must be at least 1, not {number}"),
         )),
-        (Some("lag" | "lead"), Offset::Null) if nulls => {
+        (Some("lag" | "lead"), Offset::Null) if in_postgres => {
             let null = Expr::Value(Value::Null.with_empty_span());
             list.args.truncate(1);
             list.args
@@ -141,5 +196,21 @@ mod tests {
         );
         assert!(rewritten("nth_value(x, 0) OVER ()").is_err());
         assert!(rewritten("lead(x, -1) OVER ()").is_ok());
+    }
+
+    #[test]
+    fn numbers_of_arguments_are_checked() {
+        for (sql, expected) in [
+            ("first_value() OVER ()", "'first_value', 1, 8"),
+            ("last_value(x, 1) OVER w", "'last_value', 1, 8, x, 1"),
+            ("NTH_VALUE(x) OVER w", "'nth_value', 1, 8, x"),
+        ] {
+            let expected = format!("\"$undefined\"({expected})");
+            assert_eq!(rewritten(sql).unwrap(), expected);
+            let mut statement = Statement::Query(query(&format!("SELECT {sql}")));
+            assert!(offsets(&mut statement, false).is_err(), "{sql}");
+        }
+        assert!(rewritten("first_value(x) OVER ()").is_ok());
+        assert_eq!(rewritten("first_value(x, y)").unwrap(), "first_value(x, y)");
     }
 }

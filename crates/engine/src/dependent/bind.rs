@@ -11,7 +11,7 @@ use datafusion::logical_expr::{
 };
 
 use super::domain::Domain;
-use super::{numbered, outer_columns, refused, single_value};
+use super::{grouping_sets, numbered, outer_columns, refused, single_value};
 use crate::expressions;
 
 /// A plan that is bound to its domain.
@@ -312,16 +312,10 @@ fn equated(condition: &Expr) -> Option<(Column, Expr)> {
 }
 
 fn bind_aggregate(binder: &mut Binder<'_>, aggregate: Aggregate) -> Result<Bound> {
-    let whole = aggregate.group_expr.is_empty();
-    if aggregate
-        .group_expr
-        .iter()
-        .any(|key| matches!(key, Expr::GroupingSet(_)))
-    {
-        return refused(
-            "GROUPING SETS, ROLLUP and CUBE in a correlated subquery are not supported",
-        );
+    if grouping_sets::has_sets(&aggregate) {
+        return grouping_sets::bind_sets(binder, aggregate);
     }
+    let whole = aggregate.group_expr.is_empty();
     let own: Vec<Column> = aggregate.schema.columns();
     let schema = Arc::clone(&aggregate.schema);
     let empty: Vec<Option<Expr>> = (aggregate.aggr_expr.iter())
@@ -379,7 +373,10 @@ fn bind_aggregate(binder: &mut Binder<'_>, aggregate: Aggregate) -> Result<Bound
 }
 
 /// Returns the value of an aggregate over no rows; `None` if it is NULL.
-fn value_of_none(expr: &Expr, kind: &arrow::datatypes::DataType) -> Result<Option<Expr>> {
+pub(super) fn value_of_none(
+    expr: &Expr,
+    kind: &arrow::datatypes::DataType,
+) -> Result<Option<Expr>> {
     match expr {
         Expr::Alias(alias) => value_of_none(&alias.expr, kind),
         Expr::AggregateFunction(function) => {

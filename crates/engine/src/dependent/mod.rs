@@ -30,6 +30,7 @@ mod bind;
 mod counts;
 mod domain;
 mod engine;
+mod grouping_sets;
 mod inline;
 mod lateral;
 mod numbered;

@@ -53,6 +53,32 @@ async fn plan(sql: &str) -> Result<String> {
 }
 
 #[tokio::test]
+async fn sets_of_keys_are_grouped_for_each_outer_row() {
+    for (sql, expected) in [
+        (
+            "SELECT t.k, t.a, s.x, s.c FROM t, LATERAL (SELECT u.x AS x, count(*) AS c FROM u WHERE u.k = t.k GROUP BY ROLLUP (u.x)) s",
+            vec![
+                "1;1;10;1", "1;1;20;1", "1;1;;2", "2;5;30;1", "2;5;;1", "2;;30;1", "2;;;1",
+            ],
+        ),
+        (
+            "SELECT t.k, s.x, s.c FROM t, LATERAL (SELECT u.x AS x, count(*) AS c FROM u WHERE u.k = t.a GROUP BY ROLLUP (u.x)) s",
+            vec!["1;10;1", "1;20;1", "1;;2", "2;;0", "2;;0"],
+        ),
+        (
+            "SELECT t.k, s.g FROM t, LATERAL (SELECT grouping(u.x) AS g FROM u WHERE u.k = t.a GROUP BY CUBE (u.x)) s",
+            vec!["1;0", "1;0", "1;1", "2;1", "2;1"],
+        ),
+        (
+            "SELECT t.k, s.k, s.c FROM t, LATERAL (SELECT u.k AS k, count(*) AS c FROM u WHERE u.x > t.a * 10 GROUP BY GROUPING SETS ((u.k), (u.x))) s",
+            vec!["1;1;1", "1;2;1", "1;;1", "1;;1", "1;;1", "1;;1"],
+        ),
+    ] {
+        assert_eq!(rows(sql).await.unwrap(), expected, "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn duplicates_and_nulls_of_outer_rows_are_kept() {
     for (sql, expected) in [
         (

@@ -9,7 +9,10 @@
 //!
 //! The engine's planner keeps the offsets of RANGE as texts, which type coercion reads as values of
 //! the key's type. There the mark is a text too, until [`RangeOffsets`] makes it a number, which
-//! coercion leaves. It also refuses negative offsets, which the engine subtracts.
+//! coercion leaves. It also refuses negative offsets, which the engine subtracts, and those that are
+//! no distance between the keys ([`distances`]).
+
+mod distances;
 
 use arrow::datatypes::{DataType, IntervalMonthDayNano};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -63,6 +66,7 @@ impl AnalyzerRule for RangeOffsets {
         if has(&plan, |expr| any_text(expr, is_negative))? {
             return Err(negative());
         }
+        distances::check(&plan)?;
         rewritten(plan, is_range_mark, |expr, _| match expr {
             Expr::WindowFunction(mut function) if is_marked(&function.params.window_frame) => {
                 let frame = &mut function.params.window_frame;

@@ -1,5 +1,8 @@
 //! SQL cursors: DECLARE, FETCH, MOVE and CLOSE on a query that keeps streaming.
 
+mod position;
+mod scroll;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,11 +12,14 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
+use lakegate_engine::SessionMemory;
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::ast::{DeclareCursor, FetchDirection};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
+use self::position::Position;
+use self::scroll::{Kept, Way, reversed};
 use crate::Rows;
 use crate::query::life::{BatchStream, timed_out};
 use crate::query::watch::QueryWatch;
@@ -37,13 +43,15 @@ struct Open {
     is_kept: bool,
 }
 
-/// A forward-only cursor on a stream of rows.
+/// A cursor on a stream of rows. It only moves forward, unless it keeps its rows.
 pub(crate) struct Cursor {
     pub schema: SchemaRef,
     /// WITH HOLD: the cursor survives the end of its transaction.
     pub hold: bool,
     /// BINARY: protocols with a text format send the rows in their binary one.
     pub binary: bool,
+    /// SCROLL: the cursor moves backward, too.
+    pub scroll: bool,
     /// The statement that declared it.
     pub text: String,
     pub created_at: DateTime<Utc>,
@@ -51,42 +59,6 @@ pub(crate) struct Cursor {
     pub query: Option<QueryWatch>,
     rows: Mutex<Position>,
     asked: Asked,
-}
-
-struct Position {
-    stream: BatchStream,
-    /// The rest of the batch that was read last.
-    rest: Option<RecordBatch>,
-    /// The row that was read last; none before the first row and behind the last one.
-    current: Option<RecordBatch>,
-}
-
-impl Position {
-    /// Returns up to `most` rows, or `None` at the end.
-    async fn next(&mut self, most: usize) -> Result<Option<RecordBatch>> {
-        let batch = match self.rest.take() {
-            Some(batch) => batch,
-            None => match self.stream.next().await {
-                Some(batch) => batch?,
-                None => {
-                    self.current = None;
-                    return Ok(None);
-                }
-            },
-        };
-        let rows = batch.num_rows();
-        let batch = match rows <= most {
-            true => batch,
-            false => {
-                self.rest = Some(batch.slice(most, rows - most));
-                batch.slice(0, most)
-            }
-        };
-        if let Some(last) = batch.num_rows().checked_sub(1) {
-            self.current = Some(batch.slice(last, 1));
-        }
-        Ok(Some(batch))
-    }
 }
 
 /// The rows that were requested by a FETCH but not read by its client.
@@ -110,30 +82,34 @@ impl std::fmt::Debug for Cursor {
 }
 
 impl Cursor {
-    /// `text`: the statement.
-    pub(crate) fn new(declare: &DeclareCursor, text: String, rows: Rows) -> Arc<Self> {
+    /// `text`: the statement. `memory`: where the rows of a cursor with SCROLL are counted.
+    pub(crate) fn new(
+        declare: &DeclareCursor,
+        text: String,
+        rows: Rows,
+        memory: &Arc<SessionMemory>,
+    ) -> Arc<Self> {
+        let kept = (declare.scroll == Some(true)).then(|| Kept::new(memory));
         Arc::new(Self {
             hold: declare.hold,
             binary: declare.binary,
             text,
             query: rows.query,
-            ..Self::of(rows.schema, rows.stream)
+            ..Self::of(rows.schema, rows.stream, kept)
         })
     }
 
-    fn of(schema: SchemaRef, stream: BatchStream) -> Self {
+    /// `kept`: with SCROLL, the rows that were read, of which there are none yet.
+    fn of(schema: SchemaRef, stream: BatchStream, kept: Option<Kept>) -> Self {
         Self {
             schema,
             hold: false,
             binary: false,
+            scroll: kept.is_some(),
             text: String::new(),
             created_at: Utc::now(),
             query: None,
-            rows: Mutex::new(Position {
-                stream,
-                rest: None,
-                current: None,
-            }),
+            rows: Mutex::new(Position::new(stream, kept)),
             asked: Asked::default(),
         }
     }
@@ -174,6 +150,10 @@ struct Fetching {
     missing: usize,
     /// The current row is still to be read again.
     again: bool,
+    /// Where a cursor with SCROLL is still to go.
+    way: Option<Way>,
+    /// Rows that are still to be read again; the last row of the last part comes first.
+    parts: Vec<RecordBatch>,
     /// When it must have ended, and the time that it was given.
     deadline: Option<(Instant, Duration)>,
 }
@@ -195,6 +175,8 @@ impl Fetching {
         Ok(Self {
             missing: wanted.count,
             again: wanted.again,
+            way: wanted.way,
+            parts: Vec::new(),
             deadline: wanted
                 .timeout
                 .map(|timeout| (Instant::now() + timeout, timeout)),
@@ -232,8 +214,15 @@ impl Fetching {
             asked.taken.fetch_add(batch.num_rows(), Ordering::AcqRel);
             asked.skip.store(skip - batch.num_rows(), Ordering::Release);
         }
+        if let Some(way) = self.way.take() {
+            let turn = rows.turn(way).await?;
+            (self.again, self.missing, self.parts) = (turn.again, turn.ahead, turn.parts);
+        }
         if std::mem::take(&mut self.again) {
-            return Ok(rows.current.clone());
+            return Ok(rows.current().cloned());
+        }
+        if let Some(part) = self.parts.pop() {
+            return reversed(&part).map(Some);
         }
         if self.missing == 0 {
             return Ok(None);
@@ -355,6 +344,8 @@ pub(crate) struct Wanted {
     count: usize,
     /// The current row, and no others.
     again: bool,
+    /// Instead of all that: where a cursor with SCROLL goes.
+    way: Option<Way>,
     /// How long it may take to get them.
     timeout: Option<Duration>,
 }
@@ -365,7 +356,15 @@ impl Wanted {
             passed: 0,
             count,
             again: false,
+            way: None,
             timeout: None,
+        }
+    }
+
+    fn going(way: Way) -> Self {
+        Self {
+            way: Some(way),
+            ..Self::next(0)
         }
     }
 
@@ -393,11 +392,14 @@ impl Cursor {
     /// Returns the rows that a direction requests.
     ///
     /// # Errors
-    /// They are not ahead of the cursor.
+    /// They are not ahead of the cursor, which was declared without SCROLL.
     pub(super) fn wanted(&self, direction: FetchDirection) -> Result<Wanted> {
+        if self.scroll {
+            return Ok(Wanted::going(Way::of(direction)));
+        }
         let backward = || {
             Error::new(Code::ForwardOnlyCursor, "cursor can only scan forward")
-                .with_hint("declare the query again to start over")
+                .with_hint("Declare it with SCROLL option to enable backward scan.")
         };
         let rows = |count: i64| usize::try_from(count).map_err(|_| backward());
         match direction {

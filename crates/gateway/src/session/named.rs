@@ -69,6 +69,7 @@ impl Session {
             statement: cursor.text.clone(),
             hold: cursor.hold,
             binary: cursor.binary,
+            scroll: cursor.scroll,
             created_at: cursor.created_at.timestamp_micros(),
         });
         let mut cursors: Vec<OpenCursor> = cursors.collect();
@@ -215,7 +216,7 @@ impl Session {
         }
         let rows = self.run_query(moment, prepared, parameters, None).await?;
         let text = prepared.source.text().into_owned();
-        let cursor = Cursor::new(declare, text, rows);
+        let cursor = Cursor::new(declare, text, rows, self.memory());
         let mut state = self.state.lock();
         let in_block = state.transaction.status() != TransactionStatus::Idle;
         state.cursors.open(&declare.name, cursor, in_block)?;
@@ -226,7 +227,7 @@ impl Session {
     /// the cursor's query from now on.
     ///
     /// # Errors
-    /// The cursor does not exist; the direction is not forward.
+    /// The cursor does not exist; the direction is not forward, and it was declared without SCROLL.
     pub(super) fn wanted_of(&self, fetch: &sql::Fetch) -> Result<(Arc<Cursor>, Wanted)> {
         let cursor = self.cursor(&fetch.name)?;
         let wanted = cursor.wanted(fetch.direction)?;
@@ -239,8 +240,7 @@ impl Session {
     /// Runs FETCH.
     ///
     /// # Errors
-    /// The cursor does not exist; the direction is not forward; an earlier FETCH is still being
-    /// read.
+    /// As of [`Self::wanted_of`]; an earlier FETCH is still being read.
     pub(super) fn fetch(&self, fetch: &sql::Fetch) -> Result<Execution> {
         let (cursor, wanted) = self.wanted_of(fetch)?;
         Ok(Execution::Rows(Rows {

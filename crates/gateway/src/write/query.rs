@@ -274,7 +274,8 @@ async fn begin(
     }
     let schema = pruned_plan.plan.schema().inner();
     let rows = context.planning.names.schema(schema);
-    let write = plan_write(context, catalog, statement.clone(), &rows);
+    let written = with_first_columns(statement, context.planning.assigned.as_ref(), &rows);
+    let write = plan_write(context, catalog, written, &rows);
     let write = query.step(Phase::Planning, Box::pin(write)).await?;
     if let Statement::CreateTableAs(create) = statement {
         warn_of_local_times(session, &context.planning, create, &rows);
@@ -288,6 +289,26 @@ async fn begin(
         false => Some(context.list(pruned_plan).await?),
     };
     Ok(Some((write, snapshot)))
+}
+
+/// Names the columns of an INSERT that names none: in PostgreSQL's dialect the first ones, if its
+/// query has fewer than the table. The others are NULL.
+///
+/// `target`: the columns that are written, in PostgreSQL's dialect. `rows`: those of the query.
+fn with_first_columns(statement: &Statement, target: Option<&Target>, rows: &Schema) -> Statement {
+    let mut statement = statement.clone();
+    let given = rows.fields().len();
+    if let (Statement::Insert(insert), Some(Target::Columns(columns))) = (&mut statement, target)
+        && !insert.overwrite
+        && insert.columns.is_empty()
+        && insert.fixed.is_empty()
+        && insert.dynamic.is_empty()
+        && (1..columns.fields().len()).contains(&given)
+    {
+        let first = columns.fields().iter().take(given);
+        insert.columns = first.map(|column| column.name().clone()).collect();
+    }
+    statement
 }
 
 /// Warns that columns of a new table are stored without their time zone. `rows`: the columns of its

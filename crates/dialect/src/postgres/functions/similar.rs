@@ -23,7 +23,7 @@ pub(super) fn functions() -> Vec<PgFunction> {
     };
     vec![
         made(SIMILAR_PATTERN, |pattern, escape| {
-            regular(pattern, one_character(escape)?)
+            Ok(regular(pattern, one_character(escape)?))
         }),
         made(SIMILAR_PART, of_part),
     ]

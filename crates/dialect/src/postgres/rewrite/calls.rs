@@ -427,6 +427,39 @@ pub(super) fn series(mut args: Vec<Expr>) -> Result<Vec<Expr>, Error> {
     Ok(args)
 }
 
+/// Returns the list of the numbers that `generate_subscripts` returns, of its arguments: an array, a
+/// dimension, and whether the last number comes first.
+///
+/// # Errors
+///
+/// What says whether the last number comes first is not constant.
+pub(super) fn subscripts(
+    array: &Expr,
+    dimension: &Expr,
+    reverse: Option<&Expr>,
+) -> Result<Expr, Error> {
+    let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
+    let length = build::cast(length, DataType::Integer(None));
+    let is_reverse = match reverse.map(unnested) {
+        None => Some(false),
+        Some(Expr::Value(value)) => match &value.value {
+            Value::Boolean(reverse) => Some(*reverse),
+            _ => None,
+        },
+        Some(_) => None,
+    };
+    let ends = match is_reverse {
+        Some(false) => vec![build::integer(1), length],
+        Some(true) => vec![length, build::integer(1), build::integer(-1)],
+        None => {
+            return Err(Error::not_supported(
+                "the third argument of generate_subscripts must be true or false",
+            ));
+        }
+    };
+    Ok(build::call("generate_series", ends))
+}
+
 /// Returns the type that an expression names.
 fn type_of(expr: &Expr) -> Option<DataType> {
     match expr {

@@ -8,8 +8,8 @@ use lakegate_engine::Names;
 use lakegate_error::{Code, Error};
 
 use super::{
-    Rewriter, bits, build, calls, casts, folded, functions, negations, number_casts, object_lists,
-    parts, similar, slices, times, windows, zoned_times,
+    Rewriter, bits, build, calls, casts, folded, functions, interval_fields, negations,
+    number_casts, object_lists, parts, similar, slices, times, windows, zoned_times,
 };
 use crate::postgres::functions::{CUT_ITEMS, NETWORKS_OVERLAP};
 
@@ -73,6 +73,12 @@ impl Rewriter<'_> {
         }
         if self.functions == Names::Postgres {
             if zoned_times::rewrite(expr) {
+                return Ok(());
+            }
+            if let Some(unit) = interval_fields::take(expr) {
+                self.rewrite_expr(expr)?;
+                let whole = build::taken(expr);
+                *expr = build::call("date_trunc", vec![build::text(unit), whole]);
                 return Ok(());
             }
             number_casts::rewrite(expr)?;

@@ -101,16 +101,9 @@ impl Rewriter<'_> {
             return Ok(Some(record));
         }
         Ok(match (name.as_str(), args.as_slice()) {
-            ("generate_subscripts", [array, dimension, ..]) => {
-                let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
-                let length = build::cast(length, DataType::Integer(None));
-                Some(build::call(
-                    "unnest",
-                    vec![build::call(
-                        "generate_series",
-                        vec![build::integer(1), length],
-                    )],
-                ))
+            ("generate_subscripts", [array, dimension, reverse @ ..]) if reverse.len() < 2 => {
+                let list = calls::subscripts(array, dimension, reverse.first())?;
+                Some(build::call("unnest", vec![list]))
             }
             // Returns the array itself: nothing is appended.
             ("array_cat" | "array_concat", [array, nothing] | [nothing, array])

@@ -407,15 +407,20 @@ fn window_clauses(
     has_filter: bool,
 ) -> ControlFlow<Error> {
     if function.over.is_none() {
-        return ControlFlow::Continue(());
+        // The engine has aggregate functions of these names.
+        if !kinds.is_window() || !OF_VALUES.contains(&name) {
+            return ControlFlow::Continue(());
+        }
+        let message = format!("window function {name} requires an OVER clause");
+        return ControlFlow::Break(named(Code::WrongObjectType, message, &function.name));
     }
     if OF_VALUES.contains(&name) && arguments(function).next().is_none() {
         let error = function_not_found(&format!("{name}()"));
         return ControlFlow::Break(at(error, &function.name));
     }
-    let message = if kinds.is_window() && has_filter {
+    let message = if kinds.window && has_filter {
         "FILTER is not implemented for non-aggregate window functions".to_owned()
-    } else if kinds.is_aggregate() && ORDERED_SETS.contains(&name) {
+    } else if ORDERED_SETS.contains(&name) {
         format!("OVER is not supported for ordered-set aggregate {name}")
     } else {
         return ControlFlow::Continue(());

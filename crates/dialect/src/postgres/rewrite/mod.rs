@@ -82,6 +82,7 @@ mod frames;
 mod functions;
 mod grouping;
 mod hidden_columns;
+mod interval_fields;
 mod introspection;
 mod joined;
 mod json;

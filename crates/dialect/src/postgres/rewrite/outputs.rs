@@ -116,8 +116,9 @@ impl VisitorMut for NameOutputs {
             true => names_of(subquery, self.dialect),
             false => names_to_give(subquery, self.dialect),
         };
+        let is_list = self.dialect == Names::Postgres && is_listed(&subquery.body);
         if let Some(names) = names
-            && (alias.is_some() || *lateral && reads_outer || names.count(NUMBERED) > 0)
+            && (alias.is_some() || is_list || *lateral && reads_outer || names.count(NUMBERED) > 0)
         {
             let alias = alias.get_or_insert_with(|| {
                 self.unnamed += 1;
@@ -192,16 +193,30 @@ fn names_to_give(query: &Query, dialect: Names) -> Option<OutputNames> {
 
 /// Returns whether every column of a query has an alias or is a column of a table.
 fn is_named(body: &SetExpr) -> bool {
+    all_items(body, |item| match item {
+        SelectItem::UnnamedExpr(expr) => {
+            matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+        }
+        SelectItem::ExprWithAlias { .. } => true,
+        _ => false,
+    })
+}
+
+/// Returns whether a query lists its columns, without `*`.
+fn is_listed(body: &SetExpr) -> bool {
+    all_items(body, |item| {
+        matches!(
+            item,
+            SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }
+        )
+    })
+}
+
+fn all_items(body: &SetExpr, is: fn(&SelectItem) -> bool) -> bool {
     match body {
-        SetExpr::Select(select) => select.projection.iter().all(|item| match item {
-            SelectItem::UnnamedExpr(expr) => {
-                matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
-            }
-            SelectItem::ExprWithAlias { .. } => true,
-            _ => false,
-        }),
-        SetExpr::SetOperation { left, .. } => is_named(left),
-        SetExpr::Query(query) => is_named(&query.body),
+        SetExpr::Select(select) => select.projection.iter().all(is),
+        SetExpr::SetOperation { left, .. } => all_items(left, is),
+        SetExpr::Query(query) => all_items(&query.body, is),
         _ => false,
     }
 }
@@ -420,6 +435,10 @@ mod tests {
             (
                 "SELECT * FROM (SELECT a, t.b, 1 AS c FROM t) AS q",
                 "SELECT * FROM (SELECT a, t.b, 1 AS c FROM t) AS q",
+            ),
+            (
+                "SELECT count FROM (SELECT count(*), 1 FROM t), (SELECT t.*, 1 FROM t), (SELECT a FROM t)",
+                "SELECT count FROM (SELECT count(*), 1 FROM t) AS \"subquery~:1\" (\"~first:count\", \"~first:?column?\"), (SELECT t.*, 1 FROM t), (SELECT a FROM t)",
             ),
             (
                 "WITH q AS (SELECT a FROM t), p (x) AS (SELECT 1) SELECT * FROM q, p",

@@ -50,7 +50,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
             Value::Placeholder(_) => computed(SIMILAR_PATTERN, written, escape),
             other => {
                 let pattern = other.clone().into_string().ok_or_else(no_text)?;
-                build::text(regular(&pattern, escape)?)
+                build::text(regular(&pattern, escape))
             }
         },
         _ => computed(SIMILAR_PATTERN, written, escape),

@@ -3,8 +3,8 @@
 mod json;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Ident, JoinConstraint, ObjectName, SelectItem, SetExpr, TableAlias,
-    TableAliasColumnDef, TableFactor, TableWithJoins, Value,
+    Expr, Ident, JoinConstraint, ObjectName, SelectItem, SetExpr, TableAlias, TableAliasColumnDef,
+    TableFactor, TableWithJoins, Value,
 };
 use lakegate_engine::apart_in_relation;
 use lakegate_error::{Code, Error};
@@ -164,13 +164,8 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         ("regexp_split_to_table", _) => vec![build::call("regexp_split_to_array", args)],
         ("pg_snapshot_xip" | "txid_snapshot_xip", [_]) => vec![build::call(&name, args)],
         ("string_to_table", _) => vec![build::call("string_to_array", args)],
-        ("generate_subscripts", [array, dimension, ..]) => {
-            let length = build::call("array_length", vec![array.clone(), dimension.clone()]);
-            let length = build::cast(length, DataType::Integer(None));
-            vec![build::call(
-                "generate_series",
-                vec![build::integer(1), length],
-            )]
+        ("generate_subscripts", [array, dimension, reverse @ ..]) if reverse.len() < 2 => {
+            vec![calls::subscripts(array, dimension, reverse.first())?]
         }
         // Any other function of the session is a table of one row, as in Postgres.
         _ => {
@@ -207,9 +202,15 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
     });
     let columns = lists.len() + usize::from(ordinality);
     let mut names = column_names(alias.as_ref(), &name, columns);
+    let given = alias.as_ref().map_or(0, |alias| alias.columns.len());
+    if name == "unnest" && lists.len() > 1 {
+        let own = names.iter_mut().enumerate().take(lists.len()).skip(given);
+        for (place, own) in own {
+            *own = name_of_unnest(place, given);
+        }
+    }
     let mut marks = Vec::new();
     if let Some(json) = json {
-        let given = alias.as_ref().map_or(0, |alias| alias.columns.len());
         for (name, own) in names.iter_mut().zip(json.names).skip(given) {
             *name = own;
         }
@@ -252,10 +253,9 @@ fn numbered(table: &str, alias: TableAlias) -> Result<TableFactor, Error> {
 
 /// Returns the alias with the names of all columns; a single column has the name of the table.
 fn alias_of_unnest(alias: Option<TableAlias>, count: usize) -> TableAlias {
-    let unnamed = || Ident::new("unnest");
     let mut alias = alias.unwrap_or_else(|| TableAlias {
         explicit: true,
-        name: unnamed(),
+        name: Ident::new("unnest"),
         columns: vec![],
         at: None,
     });
@@ -263,8 +263,7 @@ fn alias_of_unnest(alias: Option<TableAlias>, count: usize) -> TableAlias {
     for place in given..count {
         let name = match (count, place) {
             (1, _) => alias.name.clone(),
-            (_, place) if place == given => unnamed(),
-            (_, place) => Ident::with_quote('"', apart_in_relation("unnest", place)),
+            (_, place) => name_of_unnest(place, given),
         };
         alias.columns.push(TableAliasColumnDef {
             name,
@@ -272,6 +271,15 @@ fn alias_of_unnest(alias: Option<TableAlias>, count: usize) -> TableAlias {
         });
     }
     alias
+}
+
+/// Returns the name of a column of several lists, which all are `unnest`. `given`: the number of
+/// those before that have names of their own.
+fn name_of_unnest(place: usize, given: usize) -> Ident {
+    match place == given {
+        true => Ident::new("unnest"),
+        false => Ident::with_quote('"', apart_in_relation("unnest", place)),
+    }
 }
 
 /// Returns the names of the columns: those of the alias, or, for one column, the alias itself.

@@ -3,12 +3,25 @@
 #![allow(clippy::unwrap_used)]
 use arrow::array::{AsArray, Int64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use futures::TryStreamExt;
+use lakegate_engine::{SessionsMemory, Space};
 
 use super::*;
 
 /// Returns batches of 10 rows, from 0 to 99, and counts those taken.
 fn cursor(taken: &Arc<AtomicUsize>) -> Arc<Cursor> {
+    of_batches(taken, None)
+}
+
+/// Returns the same with SCROLL, in a session that may hold `bytes`.
+fn scrolling(bytes: usize) -> Arc<Cursor> {
+    let runtime = RuntimeEnvBuilder::new().with_memory_limit(1_000_000, 1.0);
+    let all = SessionsMemory::new(Space::of(&runtime.build().unwrap()), bytes);
+    of_batches(&Arc::default(), Some(Kept::new(&all.open())))
+}
+
+fn of_batches(taken: &Arc<AtomicUsize>, kept: Option<Kept>) -> Arc<Cursor> {
     let schema = Arc::new(Schema::new(vec![Field::new("x", DataType::Int64, false)]));
     let (taken, of_batch) = (Arc::clone(taken), Arc::clone(&schema));
     let batches = futures::stream::iter(0..10i64).map(move |batch| {
@@ -16,7 +29,7 @@ fn cursor(taken: &Arc<AtomicUsize>) -> Arc<Cursor> {
         let values = Int64Array::from_iter_values(batch * 10..batch * 10 + 10);
         Ok(RecordBatch::try_new(Arc::clone(&of_batch), vec![Arc::new(values)]).unwrap())
     });
-    Arc::new(Cursor::of(schema, batches.boxed()))
+    Arc::new(Cursor::of(schema, batches.boxed(), kept))
 }
 
 async fn read(stream: BatchStream) -> Vec<i64> {
@@ -51,7 +64,7 @@ async fn rows_are_taken_as_they_are_read() {
 #[tokio::test]
 async fn rows_that_take_too_long_are_an_error() {
     let schema = Arc::new(Schema::empty());
-    let cursor = Arc::new(Cursor::of(schema, futures::stream::pending().boxed()));
+    let cursor = Arc::new(Cursor::of(schema, futures::stream::pending().boxed(), None));
     let wanted = Wanted::next(1).within(Some(Duration::from_millis(1)));
     let mut rows = Arc::clone(&cursor).fetch(wanted).unwrap();
     let error = rows.next().await.unwrap().unwrap_err();
@@ -93,6 +106,80 @@ async fn a_cursor_is_behind_what_was_asked_for() {
     );
 }
 
+#[tokio::test]
+async fn scrolling_cursors_move_both_ways() {
+    use FetchDirection as Go;
+    let cursor = scrolling(100_000);
+    let rows = |direction| {
+        let wanted = cursor.wanted(direction).unwrap();
+        read(Arc::clone(&cursor).fetch(wanted).unwrap())
+    };
+    for (direction, expected) in [
+        (Go::Prior, Vec::<i64>::new()),
+        (Go::Forward(12), (0..12).collect()),
+        (Go::Relative(0), vec![11]),
+        (Go::Backward(3), vec![10, 9, 8]),
+        (Go::Forward(0), vec![8]),
+        (Go::Next, vec![9]),
+        (Go::Forward(-2), vec![8, 7]),
+        (Go::Backward(-2), vec![8, 9]),
+        (Go::Relative(-3), vec![6]),
+        (Go::Relative(20), vec![26]),
+        (Go::Absolute(3), vec![2]),
+        (Go::Absolute(-100), vec![0]),
+        (Go::Absolute(-101), vec![]),
+        (Go::Next, vec![0]),
+        (Go::Last, vec![99]),
+        (Go::Next, vec![]),
+        (Go::Prior, vec![99]),
+        (Go::Absolute(101), vec![]),
+        (Go::Backward(2), vec![99, 98]),
+        (Go::BackwardAll, (0..98).rev().collect()),
+        (Go::Relative(0), vec![]),
+        (Go::First, vec![0]),
+        (Go::ForwardAll, (1..100).collect()),
+        (Go::BackwardAll, (0..100).rev().collect()),
+        (Go::Absolute(i64::MIN), vec![]),
+        (Go::Relative(i64::MAX), vec![]),
+        (Go::Absolute(0), vec![]),
+        (Go::Next, vec![0]),
+    ] {
+        assert_eq!(rows(direction).await, expected, "{direction:?}");
+    }
+    let pass = |direction| Arc::clone(&cursor).pass(cursor.wanted(direction).unwrap());
+    assert_eq!(pass(Go::Absolute(50)).await.unwrap(), 1);
+    assert_eq!(pass(Go::Backward(7)).await.unwrap(), 7);
+    assert_eq!(pass(Go::ForwardAll).await.unwrap(), 57);
+    assert_eq!(rows(Go::Prior).await, [99]);
+}
+
+#[tokio::test]
+async fn scrolling_cursors_forget_rows_that_the_session_cannot_hold() {
+    let cursor = scrolling(3_000);
+    let go = |direction| {
+        let wanted = cursor.wanted(direction).unwrap();
+        Arc::clone(&cursor).fetch(wanted).unwrap()
+    };
+    let all = read(go(FetchDirection::ForwardAll)).await;
+    assert_eq!(all, (0..100).collect::<Vec<i64>>());
+    assert_eq!(
+        read(go(FetchDirection::Backward(5))).await,
+        [99, 98, 97, 96, 95]
+    );
+    let error = go(FetchDirection::First).next().await.unwrap().unwrap_err();
+    assert_eq!(error.code(), Code::ForwardOnlyCursor);
+    let error = go(FetchDirection::BackwardAll)
+        .next()
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(error.code(), Code::ForwardOnlyCursor);
+    assert_eq!(read(go(FetchDirection::Next)).await, [96]);
+    assert!(read(go(FetchDirection::Absolute(0))).await.is_empty());
+    let error = go(FetchDirection::Next).next().await.unwrap().unwrap_err();
+    assert_eq!(error.code(), Code::ForwardOnlyCursor);
+}
+
 #[test]
 fn cursors_end_with_what_opened_them() {
     let mut cursors = Cursors::default();
@@ -100,7 +187,7 @@ fn cursors_end_with_what_opened_them() {
         let schema = Arc::new(Schema::empty());
         let cursor = Cursor {
             hold,
-            ..Cursor::of(schema, futures::stream::empty().boxed())
+            ..Cursor::of(schema, futures::stream::empty().boxed(), None)
         };
         cursors.open(name, Arc::new(cursor), in_block).unwrap();
     };

@@ -1,7 +1,8 @@
 //! `format('%I.%s', …)`.
 
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use lakegate_engine::bounded;
+use lakegate_error::{Code, Error};
 
 use super::{quote_ident, quote_literal};
 use crate::postgres::{Cell, invalid};
@@ -16,51 +17,112 @@ fn digits(chars: &mut Letters<'_>) -> String {
     digits
 }
 
-fn place(digits: &str) -> Result<usize> {
-    digits
-        .parse::<u32>()
-        .ok()
-        .and_then(|place| usize::try_from(place).ok())
-        .ok_or_else(|| invalid("number is out of range"))
+fn out_of_range() -> DataFusionError {
+    Error::new(Code::NumericOutOfRange, "number is out of range").into()
 }
 
-/// Returns the width that follows: `10`, `*` for that of the next argument, or `*2$`. A negative
-/// one pads on the right.
-fn width_of(
-    chars: &mut Letters<'_>,
-    args: &[Cell<'static>],
-    next: &mut usize,
-    left: &mut bool,
-) -> Result<Option<usize>> {
-    if chars.next_if_eq(&'*').is_none() {
-        let digits = digits(chars);
-        return match digits.is_empty() {
-            true => Ok(None),
-            false => place(&digits).map(Some),
-        };
+fn number(digits: &str) -> Result<usize> {
+    let number = digits.parse::<i32>().ok();
+    number
+        .and_then(|number| usize::try_from(number).ok())
+        .ok_or_else(out_of_range)
+}
+
+/// Returns the place of an argument that a template names.
+fn place(digits: &str) -> Result<usize> {
+    match number(digits)? {
+        0 => Err(invalid(
+            "format specifies argument 0, but arguments are numbered from 1",
+        )),
+        place => Ok(place),
     }
-    let digits = digits(chars);
-    let at = match digits.is_empty() {
-        true => *next,
-        false if chars.next_if_eq(&'$').is_some() => place(&digits)?,
-        false => return Err(invalid("width argument position must be ended by \"$\"")),
+}
+
+/// The error of a template that `%` or a part of a specifier ends, or that has another type.
+fn no_type(found: Option<char>) -> DataFusionError {
+    let message = match found {
+        None => "unterminated format() type specifier".to_owned(),
+        Some(c) => format!("unrecognized format() type specifier \"{c}\""),
     };
-    *next = at + 1;
-    let width = args
-        .get(at)
-        .filter(|_| at > 0)
-        .ok_or_else(|| invalid("too few arguments for format()"))?;
-    let width = width.as_int().unwrap_or(0);
-    *left |= width < 0;
-    let width =
-        u32::try_from(width.unsigned_abs()).map_err(|_| invalid("number is out of range"))?;
-    Ok(usize::try_from(width).ok())
+    Error::invalid(message)
+        .with_hint("For a single \"%\" use \"%%\".")
+        .into()
+}
+
+/// How many characters a value takes at least.
+enum Width {
+    Any,
+    Exactly(usize),
+    /// That of an argument; `None`: of the next one.
+    Argument(Option<usize>),
+}
+
+/// A part of a template: `%2$-10s`.
+struct Specifier {
+    place: Option<usize>,
+    /// Whether blanks are on the right.
+    left: bool,
+    width: Width,
+    conversion: char,
+}
+
+impl Specifier {
+    /// Reads what follows a `%`.
+    fn read(chars: &mut Letters<'_>) -> Result<Self> {
+        let first = digits(chars);
+        let mut specifier = Self {
+            place: None,
+            left: false,
+            width: Width::Any,
+            conversion: 's',
+        };
+        let mut has_width = false;
+        if !first.is_empty() && chars.next_if_eq(&'$').is_some() {
+            specifier.place = Some(place(&first)?);
+        } else if !first.is_empty() {
+            specifier.width = Width::Exactly(number(&first)?);
+            has_width = true;
+        }
+        if !has_width {
+            while chars.next_if_eq(&'-').is_some() {
+                specifier.left = true;
+            }
+            specifier.width = width_of(chars)?;
+        }
+        specifier.conversion = match chars.next() {
+            Some(conversion @ ('s' | 'I' | 'L')) => conversion,
+            other => return Err(no_type(other)),
+        };
+        Ok(specifier)
+    }
+}
+
+/// Reads a width: `10`, `*` for that of the next argument, or `*2$`.
+fn width_of(chars: &mut Letters<'_>) -> Result<Width> {
+    let is_argument = chars.next_if_eq(&'*').is_some();
+    let digits = digits(chars);
+    Ok(match (is_argument, digits.is_empty()) {
+        (false, true) => Width::Any,
+        (false, false) => Width::Exactly(number(&digits)?),
+        (true, true) => Width::Argument(None),
+        (true, false) => match chars.next_if_eq(&'$') {
+            Some(_) => Width::Argument(Some(place(&digits)?)),
+            None if chars.peek().is_none() => return Err(no_type(None)),
+            None => {
+                return Err(invalid("width argument position must be ended by \"$\""));
+            }
+        },
+    })
 }
 
 /// Formats like `format('%I.%I', …)`: `%s`, `%I`, `%L` and `%%`, with `n$` positions and widths.
 pub(in crate::postgres::functions) fn format(args: &[Cell<'static>]) -> Result<Cell<'static>> {
-    let Some(template) = args[0].as_str() else {
+    let Some(template) = args.first().and_then(Cell::as_str) else {
         return Ok(Cell::Null);
+    };
+    let argument = |at: usize| {
+        args.get(at)
+            .ok_or_else(|| invalid("too few arguments for format()"))
     };
     let mut out = String::new();
     let mut next = 1;
@@ -75,45 +137,38 @@ pub(in crate::postgres::functions) fn format(args: &[Cell<'static>]) -> Result<C
             out.push('%');
             continue;
         }
-        let mut width = None;
-        let mut left = false;
-        let mut position = None;
-        let digits = digits(&mut chars);
-        if !digits.is_empty() && chars.next_if_eq(&'$').is_some() {
-            position = Some(place(&digits)?);
-        } else if !digits.is_empty() {
-            width = Some(place(&digits)?);
-        }
-        if width.is_none() {
-            while chars.next_if_eq(&'-').is_some() {
-                left = true;
-            }
-            width = width_of(&mut chars, args, &mut next, &mut left)?;
-        }
-        let at = position.unwrap_or(next);
-        let value = args
-            .get(at)
-            .filter(|_| at > 0)
-            .ok_or_else(|| invalid("too few arguments for format()"))?;
-        next = at + 1;
-        let text = match (chars.next(), value.to_text()) {
-            (Some('s'), text) => text.unwrap_or_default(),
-            (Some('I'), Some(text)) => quote_ident(&text),
-            (Some('I'), None) => {
-                return Err(invalid(
-                    "null values cannot be formatted as an SQL identifier",
-                ));
-            }
-            (Some('L'), Some(text)) => quote_literal(&text),
-            (Some('L'), None) => "NULL".to_owned(),
-            (other, _) => {
-                let other = other.map_or_else(|| "its end".to_owned(), |c| format!("\"{c}\""));
-                return Err(invalid(format!(
-                    "format() knows %s, %I, %L and %%, not % before {other}"
-                )));
+        let specifier = Specifier::read(&mut chars)?;
+        let mut left = specifier.left;
+        let width = match specifier.width {
+            Width::Any => 0,
+            Width::Exactly(width) => width,
+            Width::Argument(place) => {
+                let at = place.unwrap_or(next);
+                next = at + 1;
+                // A negative one has blanks on the right.
+                let width = argument(at)?.as_int().unwrap_or(0);
+                left |= width < 0;
+                let width = i32::try_from(width.unsigned_abs()).map_err(|_| out_of_range())?;
+                usize::try_from(width).map_err(|_| out_of_range())?
             }
         };
-        let blanks = width.unwrap_or(0).saturating_sub(text.chars().count());
+        let at = specifier.place.unwrap_or(next);
+        let value = argument(at)?;
+        next = at + 1;
+        let text = match (specifier.conversion, value.to_text()) {
+            ('I', Some(text)) => quote_ident(&text),
+            ('I', None) => {
+                return Err(Error::new(
+                    Code::NullNotAllowed,
+                    "null values cannot be formatted as an SQL identifier",
+                )
+                .into());
+            }
+            ('L', Some(text)) => quote_literal(&text),
+            ('L', None) => "NULL".to_owned(),
+            (_, text) => text.unwrap_or_default(),
+        };
+        let blanks = width.saturating_sub(text.chars().count());
         bounded::check_value("format", out.len().saturating_add(blanks))?;
         let blanks = " ".repeat(blanks);
         match left {
@@ -153,7 +208,32 @@ mod tests {
             format(&padded).unwrap(),
             Cell::text("|       foo|bar       |long|é   |bar |")
         );
-        assert!(format(&[Cell::text("%I")]).is_err());
-        assert!(format(&[Cell::text("%0$s"), Cell::text("a")]).is_err());
+    }
+
+    #[test]
+    fn wrong_templates_are_errors() {
+        for (template, message) in [
+            ("%", "unterminated format() type specifier"),
+            ("%1", "unterminated format() type specifier"),
+            ("%1$", "unterminated format() type specifier"),
+            ("%-*1", "unterminated format() type specifier"),
+            ("%x", "unrecognized format() type specifier \"x\""),
+            ("%*1s", "width argument position must be ended by \"$\""),
+            (
+                "%0$s",
+                "format specifies argument 0, but arguments are numbered from 1",
+            ),
+            (
+                "%*0$s",
+                "format specifies argument 0, but arguments are numbered from 1",
+            ),
+            ("%2$s", "too few arguments for format()"),
+            ("%s%s", "too few arguments for format()"),
+            ("%99999999999s", "number is out of range"),
+        ] {
+            let error = format(&[Cell::text(template), Cell::Int(7)]).unwrap_err();
+            assert!(error.to_string().contains(message), "{template}: {error}");
+        }
+        assert!(format(&[Cell::text("%I"), Cell::Null]).is_err());
     }
 }

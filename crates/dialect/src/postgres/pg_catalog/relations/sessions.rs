@@ -88,6 +88,7 @@ pub(super) fn pg_cursors<'a>(row: &&'a OpenCursor, column: &str) -> Value<'a> {
         "statement" => Cell::text(row.statement.as_str()),
         "is_holdable" => Cell::Bool(row.hold),
         "is_binary" => Cell::Bool(row.binary),
+        "is_scrollable" => Cell::Bool(row.scroll),
         "creation_time" => Cell::Timestamp(row.created_at),
         _ => return None,
     })
