@@ -369,8 +369,8 @@ impl Connection {
                     describe(&mut self.link, &rows.schema, &rows.origins, &formats, style)?;
                     let mut running = Running::new(rows, &formats, style);
                     let sent = running
-                        .send(&mut self.link, None, |out, batch, row| {
-                            batch.put_data_row(out, row)
+                        .send(&mut self.link, None, |out, batch, rows| {
+                            batch.put_data_rows(out, rows)
                         })
                         .await?;
                     if place == last {

@@ -296,8 +296,8 @@ impl Connection {
                 // 0 or less means all rows, as in Postgres.
                 let limit = u64::try_from(max_rows).ok().filter(|limit| *limit > 0);
                 let sent = running
-                    .send(&mut self.link, limit, |out, batch, row| {
-                        batch.put_data_row(out, row)
+                    .send(&mut self.link, limit, |out, batch, rows| {
+                        batch.put_data_rows(out, rows)
                     })
                     .await?;
                 if running.is_done() {

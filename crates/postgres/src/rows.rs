@@ -103,25 +103,6 @@ pub(super) fn describe(
     link.convert(start)
 }
 
-/// Appends rows until there is enough output to write. Returns the row after the last one.
-///
-/// Without an await, the loop over the rows keeps its state in registers.
-fn fill(
-    out: &mut BytesMut,
-    batch: &BatchEncoder<'_>,
-    rows: Range<usize>,
-    put: &mut impl FnMut(&mut BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
-) -> Result<usize> {
-    let end = rows.end;
-    for row in rows {
-        put(out, batch, row)?;
-        if out.len() >= WRITE_AT {
-            return Ok(row + 1);
-        }
-    }
-    Ok(end)
-}
-
 /// A result whose rows may be partly sent.
 pub(super) struct Running {
     pub tag: &'static str,
@@ -172,11 +153,14 @@ impl Running {
 
     /// Sends rows until the end or until `limit` rows are sent; returns the count. Dropping the
     /// future drops the stream's batch, which cancels the query.
+    ///
+    /// `put`: appends rows of a batch until there is enough output to write, and returns the row after
+    /// the last one.
     pub(crate) async fn send(
         &mut self,
         link: &mut Link,
         limit: Option<u64>,
-        put: impl FnMut(&mut BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
+        put: impl FnMut(&mut BytesMut, &mut BatchEncoder<'_>, Range<usize>) -> Result<usize>,
     ) -> Result<u64, Failed> {
         match self.query.clone() {
             Some(query) => query.metered(self.send_rows(link, limit, put)).await,
@@ -188,7 +172,7 @@ impl Running {
         &mut self,
         link: &mut Link,
         limit: Option<u64>,
-        mut put: impl FnMut(&mut BytesMut, &BatchEncoder<'_>, usize) -> Result<()>,
+        mut put: impl FnMut(&mut BytesMut, &mut BatchEncoder<'_>, Range<usize>) -> Result<usize>,
     ) -> Result<u64, Failed> {
         let mut sent = 0;
         while limit.is_none_or(|limit| sent < limit) {
@@ -205,11 +189,11 @@ impl Running {
             let rest = (batch.num_rows() - first) as u64;
             let end = first + limit.map_or(rest, |limit| rest.min(limit - sent)) as usize;
             {
-                let rows = self.encoder.batch(&batch)?;
+                let mut rows = self.encoder.batch(&batch)?;
                 let mut next = first;
                 while next < end {
-                    next = fill(&mut link.out, &rows, next..end, &mut put)?;
-                    if link.out.len() >= WRITE_AT {
+                    next = put(&mut link.out, &mut rows, next..end)?;
+                    if next < end || link.out.len() >= WRITE_AT {
                         link.flush().await?;
                         if let Some(query) = &self.query {
                             query.client_takes();

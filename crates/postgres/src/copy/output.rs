@@ -1,5 +1,7 @@
 //! COPY .. TO STDOUT.
 
+use std::ops::Range;
+
 use bytes::{BufMut, BytesMut};
 use lakegate_error::{Error, Result};
 use lakegate_gateway::Rows;
@@ -67,7 +69,16 @@ impl Lines {
     }
 
     pub(crate) fn put_null(&self, out: &mut BytesMut) {
-        out.extend_from_slice(self.options.null.as_bytes());
+        out.extend_from_slice(self.null());
+    }
+
+    pub(crate) fn delimiter(&self) -> u8 {
+        self.options.delimiter
+    }
+
+    /// Returns the text for NULL.
+    pub(crate) fn null(&self) -> &[u8] {
+        self.options.null.as_bytes()
     }
 
     /// Returns whether values of column `n` whose bytes are all of [`PLAIN`] stay as they are.
@@ -95,6 +106,26 @@ impl Lines {
         }
     }
 
+    /// Returns whether a value of column `n` may be quoted although none of its bytes is special, by
+    /// its length. True may be wrong, false is not.
+    #[inline]
+    pub(crate) fn may_be_quoted(&self, n: usize, length: usize) -> bool {
+        let may_be_misread = || length == self.options.null.len() || self.force_quote.len() == 1;
+        self.csv() && (may_be_misread() || self.is_forced(n))
+    }
+
+    /// Replaces what `out` has by the value of column `n` with quotes or escapes, and returns true;
+    /// does nothing if the value has none.
+    pub(crate) fn put_if_changed(&self, out: &mut BytesMut, n: usize, value: &[u8]) -> bool {
+        let is_forced = self.csv() && self.is_forced(n);
+        let changes = is_forced || self.is_changed(value);
+        if changes {
+            out.clear();
+            self.put_changed(out, value);
+        }
+        changes
+    }
+
     fn finish_with_care(
         &self,
         out: &mut BytesMut,
@@ -119,6 +150,7 @@ impl Lines {
         }
     }
 
+    #[inline]
     fn is_forced(&self, n: usize) -> bool {
         self.force_quote.get(n).copied().unwrap_or(false)
     }
@@ -160,6 +192,25 @@ impl Lines {
             }
         };
         found != 0
+    }
+
+    /// Looks for special bytes in the first bytes of a word, fewer than 16. True may be wrong, false is
+    /// not.
+    #[inline]
+    pub(crate) fn special_in_first(&self, word: u128, length: usize) -> bool {
+        self.special_in_word(Self::filled_up(word, length)) != 0
+    }
+
+    /// Returns a word with digits behind its first bytes, of which there are fewer than 16.
+    #[inline]
+    pub(crate) fn filled_up(word: u128, length: usize) -> u128 {
+        word | (u128::from_le_bytes([b'0'; 16]) << (8 * length))
+    }
+
+    /// Returns zero if a word has no special byte.
+    #[inline]
+    pub(crate) fn special_in_word(&self, word: u128) -> u64 {
+        self.special_in(word as u64) | self.special_in((word >> 64) as u64)
     }
 
     /// Returns zero if a word has no special byte.
@@ -247,8 +298,13 @@ impl Connection {
             // As in Postgres, the header is sent with the first row, which psycopg relies on; a row
             // of -1 columns is the end.
             let mut head = BINARY_HEAD;
-            let put = |out: &mut BytesMut, batch: &BatchEncoder<'_>, row: usize| {
-                batch.put_copy_binary(out, row, std::mem::take(&mut head))
+            let put = |out: &mut BytesMut, batch: &mut BatchEncoder<'_>, mut rows: Range<usize>| {
+                let before = std::mem::take(&mut head);
+                if !before.is_empty() {
+                    batch.put_copy_binary(out, rows.start, before)?;
+                    rows.start += 1;
+                }
+                batch.put_copy_rows(out, rows)
             };
             let sent = running.send(&mut self.link, None, put).await?;
             backend::message(&mut self.link.out, b'd', |out| {
@@ -267,10 +323,9 @@ impl Connection {
                 style.recode(&mut line, 0)?;
                 backend::message(&mut self.link.out, b'd', |out| out.put_slice(&line));
             }
-            let mut scratch = BytesMut::new();
             running
-                .send(&mut self.link, None, |out, batch, row| {
-                    batch.put_copy_line(out, row, &lines, &mut scratch)
+                .send(&mut self.link, None, |out, batch, rows| {
+                    batch.put_copy_lines(out, rows, &lines)
                 })
                 .await?
         };

@@ -23,6 +23,17 @@ pub(super) enum DateUnit {
     Milliseconds,
 }
 
+impl DateUnit {
+    /// Returns the days of a value.
+    #[inline]
+    pub(super) fn days(self, value: i64) -> i64 {
+        match self {
+            Self::Days => value,
+            Self::Milliseconds => value.div_euclid(86_400_000),
+        }
+    }
+}
+
 /// Whether a timestamp is an instant, shown in the session's time zone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Zoned(pub bool);
@@ -113,6 +124,9 @@ impl Decimals<'_> {
     }
 }
 
+/// The longest text that is within its view, in bytes.
+const INLINE: usize = 12;
+
 pub(super) enum Strings<'a> {
     Utf8(&'a StringArray),
     Large(&'a LargeStringArray),
@@ -129,18 +143,24 @@ impl Strings<'_> {
         }
     }
 
+    /// Returns a text that is within its view, its first byte the lowest one of the word, and its
+    /// length. The other bytes of the word are any.
+    #[inline]
+    pub(super) fn inline(&self, row: usize) -> Option<(u128, usize)> {
+        let Strings::View(a) = self else {
+            return None;
+        };
+        let view = a.views()[row];
+        let length = view as u32 as usize;
+        // Its bytes follow the length.
+        (length <= INLINE).then_some((view >> 32, length))
+    }
+
     /// Appends the value.
     #[inline]
     pub(super) fn put(&self, out: &mut BytesMut, row: usize) {
-        /// The longest text that is within its view, in bytes.
-        const INLINE: usize = 12;
-        if let Strings::View(a) = self {
-            let view = a.views()[row];
-            let length = view as u32 as usize;
-            if length <= INLINE {
-                // Its bytes follow the length.
-                return put_start(out, &(view >> 32).to_le_bytes(), length);
-            }
+        if let Some((word, length)) = self.inline(row) {
+            return put_start(out, &word.to_le_bytes(), length);
         }
         let text = self.get(row).as_bytes();
         match text.first_chunk::<INLINE>() {

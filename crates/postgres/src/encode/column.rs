@@ -293,6 +293,12 @@ impl<'a> Column<'a> {
             || self.nulls_within && self.is_null_within(row)
     }
 
+    /// Returns the rows that are null, but for those of which only the values say so.
+    #[inline]
+    pub(super) fn nulls(&self) -> Option<&'a NullBuffer> {
+        self.nulls
+    }
+
     /// Returns whether its texts are short, and only of digits, letters, signs, points, colons and
     /// spaces: those of numbers, booleans, dates, times and timestamps.
     #[inline]

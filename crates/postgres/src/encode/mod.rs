@@ -1,12 +1,16 @@
 //! Encodes record batches directly as protocol bytes.
 //!
-//! A batch's columns are downcast once ([`column`]); then each row is appended to the connection's
-//! buffer as a `DataRow` (or a line of `COPY`), in text or binary format by column. Nothing is
-//! allocated per cell. Frequent types are appended with `extend_from_slice` of arrays, which is
-//! compiled into its caller; `put_slice` and `put_u8` are calls into the library.
+//! A batch's columns are downcast once ([`column`]); then its rows are written into the connection's
+//! buffer as `DataRow` (or lines of `COPY`), in text or binary format by column. Many rows are
+//! written block by block ([`blocks`]), few rows, and those that are long or in another encoding than
+//! UTF8, one by one. Nothing is allocated per value. Frequent types are appended with
+//! `extend_from_slice` of arrays, which is compiled into its caller; `put_slice` and `put_u8` are
+//! calls into the library.
 
 mod arrays;
 mod binary;
+mod blocks;
+mod cells;
 mod column;
 mod dates;
 mod json;
@@ -24,6 +28,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::values::time::DateOrder;
 use lakegate_gateway::values::{Encoding, IntervalStyle};
 
+use self::blocks::Blocks;
 use self::column::Column;
 pub(crate) use self::dates::{DateForm, ZoneName};
 pub(crate) use self::number::ASCII_ZEROS;
@@ -163,6 +168,7 @@ impl RowEncoder {
         Ok(BatchEncoder {
             columns: columns.collect::<Result<_>>()?,
             style: &self.style,
+            blocks: Blocks::default(),
         })
     }
 }
@@ -171,6 +177,7 @@ impl RowEncoder {
 pub(crate) struct BatchEncoder<'a> {
     columns: Vec<(Column<'a>, Format)>,
     style: &'a Style,
+    blocks: Blocks,
 }
 
 impl BatchEncoder<'_> {

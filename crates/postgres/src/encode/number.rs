@@ -29,7 +29,7 @@ pub(super) fn short_scale(scale: i8) -> Option<u8> {
 /// Appends a decimal whose digits fit 64 bits, as [`put_decimal`] does. Most are such, and this is
 /// faster. `scale`: of [`short_scale`].
 pub(super) fn put_short_decimal(out: &mut BytesMut, negative: bool, magnitude: u64, scale: u8) {
-    if let Some((text, length)) = in_one_word(negative, magnitude, scale) {
+    if let Some((text, length)) = short_text(negative, magnitude, scale) {
         return put_start(out, &text.to_le_bytes(), length);
     }
     // 20 digits, or one before the point and `MAX_SHORT_SCALE` after it; the point and the sign.
@@ -69,49 +69,55 @@ pub(super) fn put_short_decimal(out: &mut BytesMut, negative: bool, magnitude: u
         start -= 1;
         text[start] = b'-';
     }
-    match (text.last_chunk::<16>(), text.len() - start) {
-        // As one word, which moves to the front without a loop.
-        (Some(last), length @ 1..=16) => {
-            let word = u128::from_be_bytes(*last) << (8 * (16 - length));
-            put_start(out, &word.to_be_bytes(), length);
-        }
-        _ => out.extend_from_slice(&text[start..]),
-    }
+    out.extend_from_slice(&text[start..]);
 }
 
-/// Returns the text of a decimal, its first byte the lowest one of the word, and its length, if at
-/// most eight digits precede the point and four follow it. Without a loop, and without bytes in
-/// memory that are read again as a word, which processors wait for.
+/// Returns the text of a decimal, its first byte the lowest one of the word, and its length, if it
+/// has at most 16 digits and 16 bytes. Without a loop, and without bytes in memory that are read
+/// again as a word, which processors wait for.
 #[inline]
-fn in_one_word(negative: bool, magnitude: u64, scale: u8) -> Option<(u128, usize)> {
-    // The fraction has four digits.
-    let (whole, fraction) = match scale {
-        0 => (magnitude, 0),
-        1 => (magnitude / 10, magnitude % 10 * 1000),
-        2 => (magnitude / 100, magnitude % 100 * 100),
-        3 => (magnitude / 1000, magnitude % 1000 * 10),
-        4 => (magnitude / 10_000, magnitude % 10_000),
-        _ => return None,
-    };
-    if whole >= 100_000_000 {
+pub(super) fn short_text(negative: bool, magnitude: u64, scale: u8) -> Option<(u128, usize)> {
+    const EIGHT_DIGITS: u64 = 100_000_000;
+    let scale = u32::from(scale);
+    let (text, length) = if magnitude < EIGHT_DIGITS && scale < 8 {
+        let digits = eight_digits(magnitude as u32);
+        // One digit stays before the point.
+        let zeros = (digits.trailing_zeros() / 8).min(7 - scale);
+        let text = (digits | ASCII_ZEROS) >> (8 * zeros);
+        match (8 - zeros, scale) {
+            (length, 0) => (u128::from(text), length),
+            (length, _) => {
+                let whole = 8 * (length - scale);
+                let fraction = (u128::from(text >> whole) << 8) | u128::from(b'.');
+                let before = text & ((1 << whole) - 1);
+                (u128::from(before) | (fraction << whole), length + 1)
+            }
+        }
+    } else if magnitude < EIGHT_DIGITS * EIGHT_DIGITS && scale < 15 {
+        let high = eight_digits((magnitude / EIGHT_DIGITS) as u32);
+        let low = eight_digits((magnitude % EIGHT_DIGITS) as u32);
+        let digits = u128::from(high) | (u128::from(low) << 64);
+        let zeros = (digits.trailing_zeros() / 8).min(15 - scale);
+        let ascii = u128::from(ASCII_ZEROS) | (u128::from(ASCII_ZEROS) << 64);
+        let text = (digits | ascii) >> (8 * zeros);
+        match (16 - zeros, scale) {
+            (length, 0) => (text, length),
+            (16, _) => return None,
+            (length, _) => {
+                let whole = 8 * (length - scale);
+                let fraction = ((text >> whole) << 8) | u128::from(b'.');
+                let before = text & ((1 << whole) - 1);
+                (before | (fraction << whole), length + 1)
+            }
+        }
+    } else {
         return None;
+    };
+    match (negative && magnitude != 0, length) {
+        (false, _) => Some((text, length as usize)),
+        (true, 16) => None,
+        (true, _) => Some(((text << 8) | u128::from(b'-'), length as usize + 1)),
     }
-    let digits = eight_digits(whole as u32);
-    // One digit stays.
-    let zeros = (digits.trailing_zeros() / 8).min(7);
-    let mut text = u128::from((digits | ASCII_ZEROS) >> (8 * zeros));
-    let mut length = 8 - zeros;
-    if scale > 0 {
-        let fraction = (eight_digits(fraction as u32) | ASCII_ZEROS) >> 32;
-        let behind = u128::from(b'.') | (u128::from(fraction) << 8);
-        text |= behind << (8 * length);
-        length += 1 + u32::from(scale);
-    }
-    if negative && magnitude != 0 {
-        text = (text << 8) | u128::from(b'-');
-        length += 1;
-    }
-    Some((text, length as usize))
 }
 
 /// The digit 0 in each byte of a word.
@@ -148,6 +154,16 @@ pub(super) fn put_f64(out: &mut BytesMut, value: f64, extra_digits: i32) {
         }
         _ => lakegate_gateway::values::put_f64(out, value, extra_digits),
     }
+}
+
+/// Returns the shortest text of a float as [`short_text`] does, if it has few digits.
+#[inline]
+pub(super) fn short_float(value: f64) -> Option<(u128, usize)> {
+    if value == 0.0 && value.is_sign_positive() {
+        return Some((u128::from(b'0'), 1));
+    }
+    let (magnitude, scale) = few_decimals(value)?;
+    short_text(value < 0.0, magnitude, scale)
 }
 
 /// Returns the digits of a float's shortest text, and how many of them follow the point, if at most
@@ -297,6 +313,33 @@ pub(super) fn put_numeric_binary(out: &mut BytesMut, negative: bool, digits: &[u
     }
 }
 
+/// Returns what [`put_numeric_binary`] appends, its first byte the lowest one of the word, and its
+/// length, if it has at most four groups of digits. `scale`: of [`short_scale`].
+#[inline]
+pub(super) fn short_numeric(negative: bool, magnitude: u64, scale: u8) -> Option<(u128, usize)> {
+    const EIGHT_DIGITS: u64 = 100_000_000;
+    // The last group is filled up with zeros.
+    let filled = magnitude.checked_mul([1, 1000, 100, 10][usize::from(scale % 4)])?;
+    if filled >= EIGHT_DIGITS * EIGHT_DIGITS {
+        return None;
+    }
+    if filled == 0 {
+        return Some((u128::from(u64::from(scale).swap_bytes()), 8));
+    }
+    let (high, low) = (filled / EIGHT_DIGITS, filled % EIGHT_DIGITS);
+    let halves = [high / 10_000, high % 10_000, low / 10_000, low % 10_000];
+    let groups = halves.iter().fold(0u64, |all, group| (all << 16) | group);
+    let (before, after) = (groups.leading_zeros() / 16, groups.trailing_zeros() / 16);
+    let count = 4 - before - after;
+    let weight = 3 - i64::from(before) - i64::from(scale.div_ceil(4));
+    let head = (u64::from(count) << 48)
+        | (u64::from(weight as u16) << 32)
+        | (u64::from(negative) << 30)
+        | u64::from(scale);
+    let bytes = (u128::from(head) << 64) | u128::from(groups << (16 * before));
+    Some((bytes.swap_bytes(), 8 + 2 * count as usize))
+}
+
 /// Appends what [`put_numeric_binary`] does, of a decimal whose digits fit 64 bits, and returns
 /// true; if its last group of four digits does not fit, appends nothing. `scale`: of
 /// [`short_scale`].
@@ -308,6 +351,10 @@ pub(super) fn put_short_numeric(
 ) -> bool {
     /// The groups of four digits of a `u64`, which has up to 20 digits.
     const GROUPS: usize = 5;
+    if let Some((bytes, length)) = short_numeric(negative, magnitude, scale) {
+        put_start(out, &bytes.to_le_bytes(), length);
+        return true;
+    }
     // The last group is filled up with zeros.
     let Some(mut rest) = magnitude.checked_mul([1, 1000, 100, 10][usize::from(scale % 4)]) else {
         return false;

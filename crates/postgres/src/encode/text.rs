@@ -80,10 +80,7 @@ pub(super) fn put_integer(
 }
 
 pub(super) fn days(values: &Ints<'_>, unit: DateUnit, row: usize) -> i64 {
-    match unit {
-        DateUnit::Days => values.get(row),
-        DateUnit::Milliseconds => values.get(row).div_euclid(86_400_000),
-    }
+    unit.days(values.get(row))
 }
 
 /// Appends a decimal.

@@ -196,6 +196,15 @@ fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
+/// Returns the digits `YYYYMMDD` of a date, given in days since 1970, the first in the lowest byte;
+/// `None` if its year does not have four digits.
+pub(super) fn day_digits(days: i64) -> Option<u64> {
+    let (year, month, day) = near_civil(days)?;
+    let year = u32::try_from(year).ok();
+    let year = year.filter(|year| (1..=9999).contains(year))?;
+    Some(eight_digits(year * 10_000 + month * 100 + day) | ASCII_ZEROS)
+}
+
 /// Writes `YYYY-MM-DD`; returns whether the year is BC, which is written after the whole value.
 fn put_day(out: &mut BytesMut, days: i64) -> bool {
     let (year, month, day) = civil(days);

@@ -99,15 +99,15 @@ impl Connection {
                     passed = match moves {
                         true => {
                             running
-                                .send(&mut self.link, limit, |_, _, _| Ok(()))
+                                .send(&mut self.link, limit, |_, _, rows| Ok(rows.end))
                                 .await?
                         }
                         false => {
                             let encoder = RowEncoder::new(columns, formats, style);
                             let own = running.encode_with(encoder);
                             let sent = running
-                                .send(&mut self.link, limit, |out, batch, row| {
-                                    batch.put_data_row(out, row)
+                                .send(&mut self.link, limit, |out, batch, rows| {
+                                    batch.put_data_rows(out, rows)
                                 })
                                 .await?;
                             running.encode_with(own);
@@ -170,8 +170,8 @@ impl Connection {
         };
         let mut running = Running::new(rows, &formats, self.style());
         let sent = running
-            .send(&mut self.link, None, |out, batch, row| {
-                batch.put_data_row(out, row)
+            .send(&mut self.link, None, |out, batch, rows| {
+                batch.put_data_rows(out, rows)
             })
             .await?;
         match limit == Some(sent) {
