@@ -37,6 +37,7 @@ mod library;
 mod literals;
 mod logic;
 mod names;
+mod near_groups;
 mod negation;
 mod nested;
 mod nullif_types;

@@ -1,5 +1,34 @@
 //! What operators of the engine share: delegation for those that stand in the place of another one,
-//! and how all of them get other inputs.
+//! how all of them get other inputs, and the memory of operators that they run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::execution::runtime_env::RuntimeEnv;
+
+/// Returns the same context with another pool for memory.
+pub(crate) fn with_pool(
+    context: &TaskContext,
+    memory_pool: Arc<dyn MemoryPool>,
+) -> Arc<TaskContext> {
+    let runtime = RuntimeEnv {
+        memory_pool,
+        ..RuntimeEnv::clone(&context.runtime_env())
+    };
+    // A plan holds the functions that it calls.
+    Arc::new(TaskContext::new(
+        context.task_id(),
+        context.session_id(),
+        context.session_config().clone(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        Arc::new(runtime),
+    ))
+}
 
 /// Implements methods of [`ExecutionPlan`](datafusion::physical_plan::ExecutionPlan) by asking the
 /// operator in a field: what it requires of its inputs, and what it does to them. The types are those

@@ -128,7 +128,7 @@ fn is_possible(aggregate: &AggregateExec) -> bool {
 }
 
 /// Returns whether a function's states are small, and do not depend on the order of rows.
-fn is_merged(function: &AggregateFunctionExpr) -> bool {
+pub(crate) fn is_merged(function: &AggregateFunctionExpr) -> bool {
     MERGED.contains(&function.fun().name())
         && !function.is_distinct()
         && function.order_bys().is_empty()

@@ -8,4 +8,5 @@ pub(crate) mod in_lists;
 pub(crate) mod joined_booleans;
 mod matching;
 pub mod quantified;
+mod quick_texts;
 pub(crate) mod subqueries;

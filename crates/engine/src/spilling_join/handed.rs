@@ -1,16 +1,16 @@
 //! Memory that a join has before it runs.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryPool, MemoryReservation};
-use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{TryStreamExt, stream};
 use parking_lot::Mutex;
+
+use crate::operators::with_pool;
 
 /// A pool for one join, of memory that was taken from the pool of the query. What it needs beyond
 /// that comes from there. So no other operator takes what was given back for the join.
@@ -31,21 +31,7 @@ impl Handed {
 
     /// Returns the context that the join runs in.
     pub(super) fn context(self: &Arc<Self>, context: &TaskContext) -> Arc<TaskContext> {
-        let runtime = RuntimeEnv {
-            memory_pool: Arc::<Self>::clone(self),
-            ..RuntimeEnv::clone(&context.runtime_env())
-        };
-        // A plan holds the functions that it calls.
-        Arc::new(TaskContext::new(
-            context.task_id(),
-            context.session_id(),
-            context.session_config().clone(),
-            HashMap::new(),
-            HashMap::new(),
-            HashMap::new(),
-            HashMap::new(),
-            Arc::new(runtime),
-        ))
+        with_pool(context, Arc::<Self>::clone(self))
     }
 
     /// Gives back what the join has not taken when the probe side is first read: its build side is

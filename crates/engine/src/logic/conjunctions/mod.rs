@@ -47,11 +47,13 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 
+use super::quick_texts::with_quick_texts;
+
 /// Rows are copied if at most one in so many is left: DataFusion's limit too.
 const FEW: usize = 5;
 
 /// Returns the same filter with a [`Conjunction`]; `None` for other operators, and for filters of
-/// one condition.
+/// one condition that compares no texts.
 ///
 /// The properties and statistics of the filter that this returns are not those of the given one,
 /// because DataFusion derives them from the predicate. Only the run may use it.
@@ -101,19 +103,22 @@ struct Condition {
 }
 
 impl Conjunction {
-    /// Returns `None` for an expression that is one condition, or cannot be moved to other columns.
+    /// Returns `None` for an expression that is one condition without comparisons of texts, or cannot
+    /// be moved to other columns.
     fn of(written: &Arc<dyn PhysicalExpr>) -> Result<Option<Self>> {
-        let parts = split_conjunction(written);
-        if parts.len() < 2 || !is_movable(written)? {
+        let quick = with_quick_texts(written)?;
+        let parts = split_conjunction(&quick.data);
+        if (parts.len() < 2 && !quick.transformed) || !is_movable(written)? {
             return Ok(None);
         }
+        let written_parts = split_conjunction(written);
         let later = parts.iter().skip(1);
         let read = later.flat_map(|condition| collect_columns(condition));
         let mut columns: Vec<usize> = read.map(|column| column.index()).collect();
         columns.sort_unstable();
         columns.dedup();
         let mut conditions = Vec::with_capacity(parts.len());
-        for (place, wide) in parts.into_iter().enumerate() {
+        for (place, (wide, written)) in parts.into_iter().zip(written_parts).enumerate() {
             let narrow = match place {
                 0 => Arc::clone(wide),
                 _ => moved(Arc::clone(wide), &columns)?,
@@ -121,8 +126,8 @@ impl Conjunction {
             conditions.push(Condition {
                 wide: Arc::clone(wide),
                 narrow,
-                is_plain: is_plain(wide),
-                may_fail: may_fail(wide)?,
+                is_plain: is_plain(written),
+                may_fail: may_fail(written)?,
             });
         }
         Ok(Some(Self {

@@ -19,6 +19,14 @@ pub(super) struct KeptColumn {
     bytes: usize,
 }
 
+/// Rows that a chunk has of those that are asked for.
+pub(super) struct Piece<'a> {
+    pub chunk: &'a Chunk,
+    /// The first one, in the chunk.
+    pub from: usize,
+    pub count: usize,
+}
+
 impl KeptColumn {
     pub(super) fn new(mut chunks: Vec<Chunk>) -> Self {
         chunks.retain(|chunk| chunk.len() > 0);
@@ -44,14 +52,20 @@ impl KeptColumn {
         self.bytes
     }
 
-    /// Rows from `from` on, as many as `count`.
+    /// Rows of the row group.
+    pub(super) fn len(&self) -> usize {
+        let last = self.starts.last().zip(self.chunks.last());
+        last.map_or(0, |(start, chunk)| start + chunk.len())
+    }
+
+    /// The chunks that have the rows from `from` on, as many as `count`, in order.
     ///
     /// # Errors
     /// The column has fewer rows.
-    pub(super) fn rows(&self, from: usize, count: usize) -> Result<ArrayRef, ArrowError> {
+    pub(super) fn pieces(&self, from: usize, count: usize) -> Result<Vec<Piece<'_>>, ArrowError> {
         let (mut at, mut within) = self.place(from);
         let mut left = count;
-        let mut pieces: Vec<ArrayRef> = Vec::new();
+        let mut pieces = Vec::new();
         while left > 0 {
             let chunk = self.chunks.get(at).filter(|chunk| within < chunk.len());
             let Some(chunk) = chunk else {
@@ -61,11 +75,26 @@ impl KeptColumn {
                 )));
             };
             let taken = left.min(chunk.len() - within);
-            pieces.push(chunk.rows(within, taken)?);
+            pieces.push(Piece {
+                chunk,
+                from: within,
+                count: taken,
+            });
             left -= taken;
             within = 0;
             at += 1;
         }
+        Ok(pieces)
+    }
+
+    /// Rows from `from` on, as many as `count`.
+    ///
+    /// # Errors
+    /// The column has fewer rows.
+    pub(super) fn rows(&self, from: usize, count: usize) -> Result<ArrayRef, ArrowError> {
+        let pieces = self.pieces(from, count)?.into_iter();
+        let pieces = pieces.map(|piece| piece.chunk.rows(piece.from, piece.count));
+        let mut pieces = pieces.collect::<Result<Vec<ArrayRef>, _>>()?;
         match (pieces.len(), self.chunks.first()) {
             (1, _) => Ok(pieces.remove(0)),
             (0, Some(chunk)) => chunk.rows(0, 0),
@@ -175,5 +204,7 @@ mod tests {
             }
             assert!(column.rows(from, 21 - from).is_err());
         }
+        assert_eq!(column.len(), 20);
+        assert_eq!(KeptColumn::new(Vec::new()).len(), 0);
     }
 }

@@ -10,11 +10,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, BooleanArray, BooleanBufferBuilder, RecordBatch};
+use arrow::array::{BooleanArray, BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{filter_record_batch, prep_null_mask_filter};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::cast::as_boolean_array;
 use datafusion::error::Result;
 use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
@@ -23,15 +22,13 @@ use parquet::arrow::arrow_reader::RowSelection;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
 
-use super::column::{KeptColumn, batch, chosen_batch};
+use super::column::KeptColumn;
+use super::condition::{Condition, are_few, is_true, those_of};
 use super::groups::Column;
 use crate::key_set::without_bounds;
 
 /// Batches that are tested before other tasks have their turn.
 pub(super) const BATCHES: usize = 16;
-
-/// The share of a batch's rows that is few, as a divisor: these are copied before they are tested.
-const FEW: usize = 8;
 
 /// The condition of a scan.
 pub(super) struct RowFilter {
@@ -41,6 +38,8 @@ pub(super) struct RowFilter {
 /// A part of a conjunction.
 pub(super) struct Part {
     condition: Arc<dyn PhysicalExpr>,
+    /// The same, for kept columns.
+    of_kept: Condition,
     /// Of the columns that it reads.
     schema: SchemaRef,
     /// These, by their places among all columns that are read, in ascending order.
@@ -71,8 +70,10 @@ impl RowFilter {
             let places = read
                 .iter()
                 .filter_map(|root| roots.binary_search(root).ok());
+            let condition = reassign_expr_columns(part, &schema)?;
             parts.push(Part {
-                condition: reassign_expr_columns(part, &schema)?,
+                of_kept: Condition::of(&condition, &schema)?,
+                condition,
                 columns: places.collect(),
                 schema,
             });
@@ -118,18 +119,12 @@ impl Part {
         while tested.len() < rows {
             let at = tested.len();
             let count = batch_size.max(1).min(rows - at);
-            let before = passing.slice(at, count);
-            if before.true_count() == 0 {
+            let before = passing.values().slice(at, count);
+            if !before.has_true() {
                 tested.append_n(count, false);
                 continue;
             }
-            tested.append_buffer(&if are_few(&before) {
-                let few = chosen_batch(kept.iter(), &self.schema, at, &before)?;
-                those_of(before.values(), &self.evaluated(&few)?)
-            } else {
-                let batch = batch(kept.iter(), &self.schema, at, count)?;
-                before.values() & &self.evaluated(&batch)?
-            });
+            tested.append_buffer(&self.of_kept.passing(kept, at, &before)?);
             batches += 1;
             if batches % BATCHES == 0 {
                 tokio::task::yield_now().await;
@@ -147,40 +142,12 @@ impl Part {
         batch: &RecordBatch,
         before: &BooleanArray,
     ) -> Result<BooleanBuffer> {
-        if are_few(before) {
-            let few = self.evaluated(&filter_record_batch(batch, before)?)?;
-            return Ok(those_of(before.values(), &few));
+        if are_few(before.values()) {
+            let few = filter_record_batch(batch, before)?;
+            return Ok(those_of(before.values(), &is_true(&self.condition, &few)?));
         }
-        Ok(before.values() & &self.evaluated(batch)?)
+        Ok(before.values() & &is_true(&self.condition, batch)?)
     }
-
-    /// A flag for each row of a batch: whether it passes.
-    fn evaluated(&self, batch: &RecordBatch) -> Result<BooleanBuffer> {
-        let result = self.condition.evaluate(batch)?;
-        let result = result.into_array(batch.num_rows())?;
-        let result = as_boolean_array(&result)?;
-        Ok(match result.null_count() {
-            0 => result.values().clone(),
-            _ => prep_null_mask_filter(result).values().clone(),
-        })
-    }
-}
-
-/// Whether so few rows of a batch are left that a condition is evaluated on a copy of these.
-fn are_few(rows: &BooleanArray) -> bool {
-    rows.true_count() <= rows.len() / FEW
-}
-
-/// Of the rows that are set, those whose flag is set; there is a flag for each of them, in order.
-fn those_of(set: &BooleanBuffer, flags: &BooleanBuffer) -> BooleanBuffer {
-    let mut those = BooleanBufferBuilder::new(set.len());
-    those.append_n(set.len(), false);
-    for (row, flag) in set.set_indices().zip(flags.iter()) {
-        if flag {
-            those.set_bit(row, true);
-        }
-    }
-    those.finish()
 }
 
 /// The columns of a row group that a query was charged for.

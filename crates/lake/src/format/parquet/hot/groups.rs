@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use bytes::Bytes;
 use datafusion::datasource::physical_plan::ParquetFileMetrics;
@@ -27,10 +27,14 @@ use super::super::reader::LakeReader;
 use super::cache::{ColumnCache, ColumnKey, FileState, Room};
 use super::chosen::{Beside, Chosen};
 use super::column::KeptColumn;
+use super::early::EarlyFilter;
 use super::filter::{Chunks, RowFilter};
 use super::narrow::Chunk;
 use super::pruning::{LivePruning, PlannedGroup};
 use crate::meter::QueryMeter;
+
+/// The share of rows, as a divisor, above which all rows are returned although some fail a condition.
+const MANY: usize = 2;
 
 /// A file that is being read.
 pub(super) struct Groups {
@@ -41,6 +45,8 @@ pub(super) struct Groups {
     pub output: Output,
     /// Leaves out rows.
     pub filter: Option<Arc<RowFilter>>,
+    /// Leaves out rows of columns that are all kept.
+    pub early: Option<Arc<EarlyFilter>>,
     pub reader: LakeReader,
     /// Counts what the reader fetches. The query is charged here.
     pub fetched: Arc<QueryMeter>,
@@ -154,7 +160,7 @@ impl Groups {
             self.current = if let Some(filter) = self.filter.clone() {
                 Box::pin(self.filtered(&filter, planned)).await?
             } else if let Some(kept) = self.kept_to_choose(&planned) {
-                Some(Current::Chosen(self.chosen(&planned, kept)?))
+                Box::pin(self.chosen(&planned, kept)).await?
             } else if let Some(rows) = planned.rows {
                 let group = self.begin_of_rows(planned.group, rows).await?;
                 Some(Current::Decoded(group))
@@ -176,27 +182,70 @@ impl Groups {
         read.map(|read| self.output.of(&read)).transpose()
     }
 
-    /// The columns of a row group of which some rows are read, if all are kept.
+    /// The columns of a row group of which some rows may be read, if all are kept.
     fn kept_to_choose(&self, planned: &PlannedGroup) -> Option<Vec<Arc<KeptColumn>>> {
-        planned.rows.as_ref()?;
+        if planned.rows.is_none() && self.early.is_none() {
+            return None;
+        }
+        let group = self.metadata.metadata().row_group(planned.group);
+        let rows = usize::try_from(group.num_rows()).ok()?;
+        let key = |column: &Column| column.key(&self.file, planned.group);
+        let mut columns = self.columns.iter();
+        if !columns.all(|column| column.is_kept && self.cache.has(&key(column))) {
+            return None;
+        }
         let columns = self.columns.iter();
-        columns
-            .map(|column| self.cache.get(&column.key(&self.file, planned.group)))
+        let kept = columns.map(|column| self.cache.get(&key(column)));
+        // A footer may claim any number of rows.
+        kept.map(|kept| kept.filter(|kept| kept.len() == rows))
             .collect()
     }
 
-    /// The rows of a row group that are read, and charged to the query.
-    fn chosen(&self, planned: &PlannedGroup, kept: Vec<Arc<KeptColumn>>) -> Result<Chosen> {
+    /// The rows of a row group that are read, charged to the query. `None`: there are none.
+    async fn chosen(
+        // As a decoder cannot be shared by threads, neither can a reference to this.
+        &mut self,
+        planned: &PlannedGroup,
+        kept: Vec<Arc<KeptColumn>>,
+    ) -> Result<Option<Current>> {
+        let file = Arc::clone(self.metadata.metadata());
         let chunks = Chunks {
-            file: self.metadata.metadata(),
+            file: &file,
             group: planned.group,
         };
         let rows = chunks.chosen(planned.rows.as_ref());
+        let by_pages = planned.rows.as_ref().map(|_| rows.values());
         let columns = self.columns.iter();
-        let bytes = columns.map(|column| chunks.bytes(column, Some(rows.values())));
+        let bytes = columns.map(|column| chunks.bytes(column, by_pages));
         self.meter.reserve(bytes.sum())?;
+        let passing = match self.early.clone() {
+            Some(early) => {
+                let passing = early.passing(&kept, rows.values(), self.batch_size).await;
+                BooleanArray::new(passing, None)
+            }
+            None => rows.clone(),
+        };
+        let (before, left) = (rows.true_count(), passing.true_count());
+        // The operator above copies the rows that pass; where most do, they are not copied twice.
+        if planned.rows.is_none() && left > before / MANY {
+            return Ok(Some(Current::Decoded(Group {
+                index: planned.group,
+                rows: rows.len(),
+                at: 0,
+                sources: kept.into_iter().map(Source::Kept).collect(),
+                decoder: None,
+            })));
+        }
+        if self.early.is_some() {
+            self.metrics.pushdown_rows_matched.add(left);
+            self.metrics.pushdown_rows_pruned.add(before - left);
+        }
+        if left == 0 {
+            return Ok(None);
+        }
         let read = &self.output.read;
-        Ok(Chosen::new(kept, rows, read, self.batch_size))
+        let chosen = Chosen::new(kept, passing, read, self.batch_size);
+        Ok(Some(Current::Chosen(chosen)))
     }
 
     /// What is to be kept of a column that is decoded whole. `None`: nothing.

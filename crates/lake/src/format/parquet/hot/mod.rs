@@ -8,7 +8,9 @@
 //!                                                            the scan's projection of a batch
 //! ```
 //!
-//! Where a scan filters rows, only its conditions need whole columns (`filled.rs`).
+//! Where a scan filters rows, only its conditions need whole columns (`filled.rs`). Where an operator above
+//! does, rows that fail are not made of columns that are all kept (`early.rs`). Conditions are tested on what is
+//! kept, without making values of it (`condition.rs`).
 //!
 //! A column of a file is kept once a second query reads it. Queries are charged for what they read
 //! here as if it came from the store, before they get it. What is kept is a file's own, without
@@ -19,11 +21,15 @@
 //! What never happens: a query is charged for other bytes than DataFusion would read, more memory is
 //! kept than was configured, an array that is kept holds memory that is not counted.
 
+mod between;
 mod cache;
 mod chosen;
 mod column;
+mod condition;
+mod early;
 mod filled;
 mod filter;
+mod flags;
 mod groups;
 mod narrow;
 mod packed;

@@ -17,6 +17,8 @@ use arrow::compute::filter;
 use arrow::datatypes::{ArrowNativeType, BinaryViewType, DataType, StringViewType};
 use arrow::error::ArrowError;
 
+use super::between::Between;
+use super::flags;
 use super::packed::{PIECE, Small, Values, pack};
 use super::texts::{Texts, texts};
 
@@ -95,6 +97,42 @@ impl Chunk {
         }
     }
 
+    /// The values that rows may have, where rows are kept as places among them and there are no more
+    /// than `most`. Not NULL.
+    pub(super) fn kinds(&self, most: usize) -> Option<Result<ArrayRef, ArrowError>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Numbers(numbers) => numbers.kinds(most),
+            Self::Texts(texts) => {
+                let distinct = texts.distinct();
+                (distinct.len() <= most).then(|| Ok(Arc::clone(distinct)))
+            }
+        }
+    }
+
+    /// For each of the rows from `from` on, as many as `count`: the flag of its value among
+    /// [`Chunk::kinds`], or that of NULL.
+    ///
+    /// # Errors
+    /// There are fewer rows, or they are not kept as places.
+    pub(super) fn flags(
+        &self,
+        from: usize,
+        count: usize,
+        of_kinds: &BooleanBuffer,
+        of_null: bool,
+    ) -> Result<BooleanBuffer, ArrowError> {
+        self.check(from, count)?;
+        let small = self.small().ok_or_else(too_few)?;
+        let flags = flags::of_table(small.values(), from..from + count, of_kinds);
+        let flags = flags.ok_or_else(too_few)?;
+        Ok(match small.nulls(from, count) {
+            None => flags,
+            Some(valid) if of_null => &flags | &!valid.inner(),
+            Some(valid) => &flags & valid.inner(),
+        })
+    }
+
     fn check(&self, from: usize, count: usize) -> Result<(), ArrowError> {
         match from.checked_add(count) {
             Some(end) if end <= self.len() => Ok(()),
@@ -143,6 +181,8 @@ pub(super) fn too_few() -> ArrowError {
 pub(super) struct Numbers {
     data_type: DataType,
     least: i128,
+    /// What is added to the least for the greatest.
+    span: u64,
     /// What is added to the least.
     distances: Small,
 }
@@ -254,12 +294,77 @@ impl Numbers {
     /// `None`: the array holds no numbers, or they would take as many bytes.
     fn of(array: &ArrayRef) -> Option<Self> {
         let data = array.to_data();
-        let (least, distances) = with_numbers!(array.data_type(), distances_of(&data)).flatten()?;
+        let narrow = with_numbers!(array.data_type(), distances_of(&data)).flatten()?;
+        let (least, span, distances) = narrow;
         Some(Self {
             data_type: array.data_type().clone(),
             least,
+            span,
             distances: Small::new(distances, array.nulls()),
         })
+    }
+
+    /// The least and the greatest number.
+    fn bounds(&self) -> (i128, i128) {
+        let greatest = self.least.saturating_add(self.span.into());
+        (self.least, greatest)
+    }
+
+    /// Whether a number may be between these, both included.
+    pub(super) fn may_be(&self, between: &Between) -> bool {
+        let (least, greatest) = self.bounds();
+        between.least <= greatest && between.greatest >= least
+    }
+
+    /// For each of the rows from `from` on, as many as `count`: whether its number is among these.
+    ///
+    /// # Errors
+    /// There are fewer rows.
+    pub(super) fn among(
+        &self,
+        between: &Between,
+        from: usize,
+        count: usize,
+    ) -> Result<BooleanBuffer, ArrowError> {
+        let end = from.checked_add(count);
+        if end.is_none_or(|end| end > self.distances.len()) {
+            return Err(too_few());
+        }
+        let (least, greatest) = self.bounds();
+        let (first, last) = (between.least.max(least), between.greatest.min(greatest));
+        let inside = if first > last {
+            BooleanBuffer::new_unset(count)
+        } else if (first, last) == (least, greatest) {
+            BooleanBuffer::new_set(count)
+        } else {
+            let rows = from..from + count;
+            // Distances are no greater than the span.
+            let (first, last) = ((first - least) as u64, (last - least) as u64);
+            let inside = flags::between(self.distances.values(), rows, first, last);
+            inside.ok_or_else(too_few)?
+        };
+        let among = if between.is_outside { !&inside } else { inside };
+        Ok(match self.distances.nulls(from, count) {
+            Some(valid) => &among & valid.inner(),
+            None => among,
+        })
+    }
+
+    /// As [`Chunk::kinds`]: all numbers between the least and the greatest.
+    fn kinds(&self, most: usize) -> Option<Result<ArrayRef, ArrowError>> {
+        let last = u8::try_from(self.span).ok()?;
+        let count = usize::from(last) + 1;
+        if !matches!(self.distances.values(), Values::Bytes1(_)) || count > most {
+            return None;
+        }
+        let distances = Values::Bytes1((0..=last).collect());
+        let all = Self {
+            data_type: self.data_type.clone(),
+            least: self.least,
+            span: self.span,
+            distances: Small::new(distances, None),
+        };
+        Some(all.rows(0, count))
     }
 
     fn rows(&self, from: usize, count: usize) -> Result<ArrayRef, ArrowError> {
@@ -292,8 +397,8 @@ impl Numbers {
     }
 }
 
-/// The least value, and how much each value is more.
-fn distances_of<N: Number>(data: &ArrayData) -> Option<(i128, Values)> {
+/// The least value, how much the greatest is more, and how much each value is more.
+fn distances_of<N: Number>(data: &ArrayData) -> Option<(i128, u64, Values)> {
     let values: &[N] = data.buffers().first()?.typed_data();
     let end = data.offset().checked_add(data.len())?;
     let values = values.get(data.offset()..end)?;
@@ -320,7 +425,7 @@ fn distances_of<N: Number>(data: &ArrayData) -> Option<(i128, Values)> {
     } else {
         return None;
     };
-    Some((least.wide(), distances))
+    Some((least.wide(), span, distances))
 }
 
 /// The values of rows.

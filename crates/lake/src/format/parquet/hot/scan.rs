@@ -35,6 +35,7 @@ use super::super::LakeReaderFactory;
 use super::super::reader::{LakeReader, PageIndexed};
 use super::cache::{ColumnCache, FileState, IndexKey, PageIndex};
 use super::column::is_kept;
+use super::early::EarlyFilter;
 use super::filter::RowFilter;
 use super::groups::{Column, Groups, Output};
 use super::pruning::{LivePruning, PlannedGroup, PruningOptions, RowGroups};
@@ -48,7 +49,8 @@ pub(in crate::format::parquet) struct HotScan {
     table: TableSchema,
     /// Of columns of the table.
     projection: ProjectionExprs,
-    /// As of the projection. It rules out row groups; rows are tested above the scan.
+    /// As of the projection. It rules out row groups, and rows as far as this is easy; all rows are tested
+    /// above the scan.
     predicate: Option<Arc<dyn PhysicalExpr>>,
     /// Whether rows are tested here, too.
     filters_rows: bool,
@@ -252,6 +254,9 @@ impl HotScan {
             }));
         };
 
+        let early = predicate.as_ref().filter(|_| !self.filters_rows);
+        let early = early.map(|predicate| EarlyFilter::of(predicate, &schema, &roots));
+        let early = early.transpose()?.flatten();
         for metric in metrics.clone_inner().iter() {
             self.metrics.register(Arc::clone(metric));
         }
@@ -266,6 +271,7 @@ impl HotScan {
             columns: columns.into(),
             output: Output::new(&projection, &schema, &projected, &self.output)?,
             filter: filter.map(Arc::new),
+            early: early.map(Arc::new),
             reader: LakeReader::new(&self.readers, file, Arc::clone(&fetched)),
             fetched,
             meter: Arc::clone(meter),

@@ -48,6 +48,10 @@ impl Texts {
         &mut self.places
     }
 
+    pub(super) fn distinct(&self) -> &ArrayRef {
+        &self.distinct
+    }
+
     /// Memory that it holds, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.places.bytes() + self.distinct.get_array_memory_size()

@@ -23,12 +23,17 @@ fn paged(rows: &RecordBatch, group: usize, page: usize) -> Vec<u8> {
     bytes
 }
 
+type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+
 /// What a query reads where rows are filtered, and how many rows were left out.
 async fn filtered(lake: &Lake, sql: &str) -> (Read, usize) {
+    measured(lake, sql, vec![Arc::new(Filtering { few_of: None })]).await
+}
+
+/// What a query reads with these rules, and how many rows its scans left out.
+async fn measured(lake: &Lake, sql: &str, rules: Vec<Rule>) -> (Read, usize) {
     let meter = Arc::new(QueryMeter::new(None));
-    let filtering: Arc<dyn PhysicalOptimizerRule + Send + Sync> =
-        Arc::new(Filtering { few_of: None });
-    let (context, _) = lake.context(&meter, vec![filtering]).await.unwrap();
+    let (context, _) = lake.context(&meter, rules).await.unwrap();
     let frame = context.sql(sql).await.unwrap();
     let plan = frame.create_physical_plan().await.unwrap();
     let batches = collect(Arc::clone(&plan), context.task_ctx()).await;
@@ -91,6 +96,78 @@ async fn rows_of_hot_columns_are_filtered_for_the_same_charge() {
     assert!(lake.hot.hits() > before);
     let all = "SELECT id, flag FROM t WHERE id < 60001";
     assert_eq!(filtered(&lake, all).await.0.fetched, 0);
+}
+
+#[tokio::test]
+async fn rows_that_fail_are_not_made_of_kept_columns() {
+    let mut lake = lake().await;
+    lake.hot = ColumnCache::new(0);
+    let mut random = Random(0x2545_F491_4F6C_DD1D);
+    let rows = mixed(&mut random, 30_000..60_000);
+    lake.put("d", paged(&rows, 25_000, 500)).await;
+    let queries = [
+        "SELECT word, bytes FROM t WHERE small < 2000",
+        "SELECT small, ratio FROM t WHERE small > 1000 AND small <= 5000 AND ratio > 50",
+        "SELECT id, bytes FROM t WHERE word = '1-word'",
+        "SELECT id, at FROM t WHERE word IN ('1-word', '11-word-word', 'none')",
+        "SELECT id FROM t WHERE word LIKE '4%' AND word NOT LIKE '%-word-word%'",
+        "SELECT word FROM t WHERE ratio = 3.5 OR (small < 5000 AND word <> '7')",
+        "SELECT price, id FROM t WHERE price < CAST(10000 AS DECIMAL(12, 2))",
+        "SELECT id, flag FROM t WHERE small IS NULL AND at IS NULL",
+        "SELECT count(*), max(word) FROM t WHERE day = DATE '2001-02-03' OR bytes IS NULL",
+        "SELECT id, word FROM t WHERE id IN (5, 2999, 30001) AND upper(word) <> ''",
+        "SELECT id FROM t WHERE small = 500000 AND word IS NOT NULL",
+        "SELECT id FROM t WHERE id >= 44000 AND id < 44010 AND small > 7",
+    ];
+    read(&lake, "SELECT count(*) FROM t").await.unwrap();
+    let mut expected = Vec::new();
+    for sql in queries {
+        let (cold, left_out) = measured(&lake, sql, Vec::new()).await;
+        assert_eq!(left_out, 0, "{sql}");
+        expected.push(cold);
+    }
+    lake.hot = ColumnCache::new(64 << 20);
+    for _ in 0..2 {
+        let all = "SELECT id, small, flag, ratio, price, day, at, word, bytes FROM t";
+        read(&lake, all).await.unwrap();
+    }
+    for (sql, cold) in queries.iter().zip(expected) {
+        let (hot, left_out) = measured(&lake, sql, Vec::new()).await;
+        assert_eq!(hot.rows, cold.rows, "{sql}");
+        assert_eq!(hot.scanned, cold.scanned, "{sql}");
+        assert!(hot.fetched <= cold.fetched, "{sql}");
+        assert!(left_out > 0, "{sql}");
+    }
+    // Most rows pass, or columns are not kept.
+    for sql in [
+        "SELECT id, word FROM t WHERE small >= 0",
+        "SELECT items, id FROM t WHERE small < 2000",
+        "SELECT id, word FROM t WHERE upper(word) = '1-WORD'",
+    ] {
+        assert_eq!(measured(&lake, sql, Vec::new()).await.1, 0, "{sql}");
+        same_each_time(&lake, sql).await;
+    }
+}
+
+/// What is scanned depends on when a join knows its keys.
+#[tokio::test]
+async fn rows_without_a_partner_are_not_made_of_kept_columns() {
+    let lake = lake().await;
+    for sql in [
+        "SELECT b.word, b.id FROM t a JOIN t b ON a.id = b.id WHERE a.small < 5000",
+        "SELECT b.word FROM t a JOIN t b ON a.small = b.small WHERE a.id < 50",
+        "SELECT b.id FROM t a JOIN t b ON a.word = b.word AND a.id = b.id WHERE a.id < 900",
+        "SELECT id, word FROM t WHERE id IN (SELECT small FROM t WHERE ratio = 3.5)",
+        "SELECT count(*) FROM t WHERE id NOT IN (SELECT id FROM t WHERE small > 500)",
+        "SELECT a.id, b.word FROM t a LEFT JOIN t b ON a.id = b.small WHERE a.id < 3000",
+    ] {
+        let first = read(&lake, sql).await.unwrap().rows;
+        for time in 1..4 {
+            let again = read(&lake, sql).await.unwrap().rows;
+            assert_eq!(again, first, "{sql}, {time}");
+        }
+    }
+    assert!(lake.hot.hits() > 0);
 }
 
 #[tokio::test]
