@@ -11,13 +11,14 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{ColumnarValue, Expr, LogicalPlan};
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Literal};
 use datafusion::physical_expr::scalar_subquery::ScalarSubqueryExpr;
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::scalar_subquery::ScalarSubqueryExec;
 
 use super::expressions::is_comparison;
+use super::large_values::{constant_of, large_constant};
 
 /// Bytes that a plan's constants may take in one batch.
 const BATCH_BYTES: usize = 64 * 1024 * 1024;
@@ -61,7 +62,7 @@ pub(super) fn rows_of_plan(plan: &LogicalPlan, most: usize) -> Result<usize> {
 fn bytes_of_literal(expr: &Expr) -> usize {
     match expr {
         Expr::Literal(value, _) => bytes_of(value),
-        _ => 0,
+        expr => large_constant(expr).map_or(0, bytes_of),
     }
 }
 
@@ -77,8 +78,12 @@ pub(super) fn rows_of_execution(plan: &Arc<dyn ExecutionPlan>, most: usize) -> R
 }
 
 fn bytes_of_constant(expr: &Arc<dyn PhysicalExpr>) -> usize {
-    let literal = expr.downcast_ref::<Literal>();
-    literal.map_or(0, |literal| bytes_of(literal.value()))
+    if let Some(literal) = expr.downcast_ref::<Literal>() {
+        return bytes_of(literal.value());
+    }
+    let call = expr.downcast_ref::<ScalarFunctionExpr>();
+    let value = call.and_then(|call| constant_of(call.fun()));
+    value.map_or(0, bytes_of)
 }
 
 /// Returns the number of rows for which the results of the scalar subqueries in an operator's
