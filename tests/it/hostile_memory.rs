@@ -136,6 +136,11 @@ async fn queries_that_need_too_much_memory_fail_and_the_process_stays_within_its
             "SELECT count(s) FROM (SELECT (SELECT array_agg(y) FROM generate_series(1, 40000) u(y)) AS s, x FROM generate_series(1, 8192) t(x) OFFSET 0) q WHERE cardinality(s) > x",
             "8192",
         ),
+        // One that is only compared is beside as many rows as any.
+        (
+            "SELECT count(*) FROM generate_series(1, 500000) t(x) WHERE CAST(x AS varchar) < (SELECT repeat('x', 3000000) || y FROM generate_series(1, 1) u(y))",
+            "500000",
+        ),
     ] {
         assert_eq!(client.value(sql).await, expected, "{sql}");
         watch.stayed_under(limit, sql);

@@ -1,20 +1,24 @@
 //! Limits the rows of a batch if constants are large, or the results of scalar subqueries: each may be
-//! held once per row.
+//! held once per row, but where it is only compared with a column.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
+use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{ColumnarValue, Expr, LogicalPlan};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::Literal;
+use datafusion::physical_expr::expressions::{BinaryExpr, Literal};
 use datafusion::physical_expr::scalar_subquery::ScalarSubqueryExpr;
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::scalar_subquery::ScalarSubqueryExec;
+
+use super::expressions::is_comparison;
+use super::large_values::{constant_of, large_constant};
 
 /// Bytes that a plan's constants may take in one batch.
 const BATCH_BYTES: usize = 64 * 1024 * 1024;
@@ -37,18 +41,29 @@ fn rows(bytes: usize, most: usize) -> usize {
 ///
 /// Returns an error if the plan cannot be walked.
 pub(super) fn rows_of_plan(plan: &LogicalPlan, most: usize) -> Result<usize> {
-    let mut bytes = 0usize;
+    let mut constants = Constants::default();
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
             expr.apply(|expr| {
-                if let Expr::Literal(value, _) = expr {
-                    bytes = bytes.saturating_add(counted(value.size()));
+                constants.add(bytes_of_literal(expr));
+                if let Expr::BinaryExpr(binary) = expr
+                    && is_comparison(binary.op)
+                {
+                    constants.spare(bytes_of_literal(&binary.left));
+                    constants.spare(bytes_of_literal(&binary.right));
                 }
                 Ok(TreeNodeRecursion::Continue)
             })
         })
     })?;
-    Ok(rows(bytes, most))
+    Ok(rows(constants.per_row(), most))
+}
+
+fn bytes_of_literal(expr: &Expr) -> usize {
+    match expr {
+        Expr::Literal(value, _) => bytes_of(value),
+        expr => large_constant(expr).map_or(0, bytes_of),
+    }
 }
 
 /// Returns the same number as [`rows_of_plan`], for a physical plan.
@@ -57,18 +72,18 @@ pub(super) fn rows_of_plan(plan: &LogicalPlan, most: usize) -> Result<usize> {
 ///
 /// Returns an error if the plan cannot be walked.
 pub(super) fn rows_of_execution(plan: &Arc<dyn ExecutionPlan>, most: usize) -> Result<usize> {
-    let mut bytes = 0usize;
-    plan.apply(|node| {
-        node.apply_expressions(&mut |expr| {
-            expr.apply(|expr: &Arc<dyn PhysicalExpr>| {
-                if let Some(literal) = expr.downcast_ref::<Literal>() {
-                    bytes = bytes.saturating_add(counted(literal.value().size()));
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })
-    })?;
-    Ok(rows(bytes, most))
+    let mut constants = Constants::default();
+    plan.apply(|node| node.apply_expressions(&mut |root| constants.take(root, bytes_of_constant)))?;
+    Ok(rows(constants.per_row(), most))
+}
+
+fn bytes_of_constant(expr: &Arc<dyn PhysicalExpr>) -> usize {
+    if let Some(literal) = expr.downcast_ref::<Literal>() {
+        return bytes_of(literal.value());
+    }
+    let call = expr.downcast_ref::<ScalarFunctionExpr>();
+    let value = call.and_then(|call| constant_of(call.fun()));
+    value.map_or(0, bytes_of)
 }
 
 /// Returns the number of rows for which the results of the scalar subqueries in an operator's
@@ -79,39 +94,53 @@ pub(super) fn rows_of_execution(plan: &Arc<dyn ExecutionPlan>, most: usize) -> R
 ///
 /// Returns an error if the expressions cannot be walked.
 pub(crate) fn rows_beside_subqueries(plan: &dyn ExecutionPlan) -> Result<usize> {
+    let mut constants = Constants::default();
+    plan.apply_expressions(&mut |root| constants.take(root, bytes_of_result))?;
+    Ok(rows(constants.per_row(), usize::MAX))
+}
+
+fn bytes_of_result(expr: &Arc<dyn PhysicalExpr>) -> usize {
     let no_rows = RecordBatch::new_empty(Arc::new(Schema::empty()));
-    let mut bytes = 0usize;
-    plan.apply_expressions(&mut |root| {
-        root.apply(|expr: &Arc<dyn PhysicalExpr>| {
-            if let Some(subquery) = expr.downcast_ref::<ScalarSubqueryExpr>()
-                && let Ok(ColumnarValue::Scalar(value)) = subquery.evaluate(&no_rows)
-            {
-                bytes = bytes.saturating_add(counted(value.size()));
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })
-    })?;
-    Ok(rows(bytes, usize::MAX))
+    match expr
+        .is::<ScalarSubqueryExpr>()
+        .then(|| expr.evaluate(&no_rows))
+    {
+        Some(Ok(ColumnarValue::Scalar(value))) => bytes_of(&value),
+        _ => 0,
+    }
 }
 
 /// Returns the context of what reads the results of subqueries, which have ended: batches have few
 /// rows if the results are large.
+///
+/// `reader`: the plan that reads them.
+///
+/// # Errors
+///
+/// Returns an error if the plan cannot be walked.
 pub(crate) fn beside_results(
     subqueries: &ScalarSubqueryExec,
+    reader: &Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
-) -> Arc<TaskContext> {
+) -> Result<Arc<TaskContext>> {
+    let most = context.session_config().batch_size();
     let links = subqueries.subqueries().iter();
     let results = links.filter_map(|link| subqueries.results().get(link.index));
-    let bytes = results.fold(0usize, |bytes, value| {
-        bytes.saturating_add(counted(value.size()))
-    });
-    let most = context.session_config().batch_size();
-    let fitting = rows(bytes, most);
+    let all = results.fold(0usize, |all, value| all.saturating_add(bytes_of(&value)));
+    if rows(all, most) >= most {
+        return Ok(context);
+    }
+    let mut constants = Constants::default();
+    reader
+        .apply(|node| node.apply_expressions(&mut |root| constants.take(root, bytes_of_result)))?;
+    // An operator may not show an expression.
+    constants.all = constants.all.max(all);
+    let fitting = rows(constants.per_row(), most);
     if fitting >= most {
-        return context;
+        return Ok(context);
     }
     // The functions can stay empty: a plan holds those that it calls.
-    Arc::new(TaskContext::new(
+    Ok(Arc::new(TaskContext::new(
         context.task_id(),
         context.session_id(),
         context.session_config().clone().with_batch_size(fitting),
@@ -120,7 +149,49 @@ pub(crate) fn beside_results(
         HashMap::new(),
         HashMap::new(),
         context.runtime_env(),
-    ))
+    )))
+}
+
+/// The large constants of a plan, in bytes.
+#[derive(Debug, Default)]
+struct Constants {
+    all: usize,
+    /// Those that are compared with something: the kernels of comparisons read them where they are.
+    compared: usize,
+}
+
+impl Constants {
+    fn add(&mut self, bytes: usize) {
+        self.all = self.all.saturating_add(bytes);
+    }
+
+    fn spare(&mut self, bytes: usize) {
+        self.compared = self.compared.saturating_add(bytes);
+    }
+
+    /// Bytes of those that may be held once per row.
+    fn per_row(&self) -> usize {
+        self.all.saturating_sub(self.compared)
+    }
+
+    /// Takes the constants of an expression. `bytes`: returns the bytes of a large constant, 0 for
+    /// other expressions.
+    fn take(
+        &mut self,
+        root: &Arc<dyn PhysicalExpr>,
+        bytes: fn(&Arc<dyn PhysicalExpr>) -> usize,
+    ) -> Result<TreeNodeRecursion> {
+        root.apply(|expr: &Arc<dyn PhysicalExpr>| {
+            self.add(bytes(expr));
+            if let Some(binary) = expr.downcast_ref::<BinaryExpr>()
+                && is_comparison(*binary.op())
+            {
+                self.spare(bytes(binary.left()));
+                self.spare(bytes(binary.right()));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+    }
 }
 
 /// Returns whether an expression is a scalar subquery whose result may be large.
@@ -132,8 +203,11 @@ pub(crate) fn may_be_large(expr: &Arc<dyn PhysicalExpr>) -> bool {
         })
 }
 
-fn counted(bytes: usize) -> usize {
-    if bytes > SMALL { bytes } else { 0 }
+/// Returns the bytes of a constant if it is large, else 0.
+fn bytes_of(value: &ScalarValue) -> usize {
+    Some(value.size())
+        .filter(|bytes| *bytes > SMALL)
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -154,6 +228,14 @@ mod tests {
             ),
             (
                 "SELECT v FROM generate_series(1, 10) t(v) WHERE repeat('x', 4194304) > CAST(v AS varchar)",
+                8192,
+            ),
+            (
+                "SELECT repeat('x', 4194304) = CAST(v AS varchar) FROM generate_series(1, 10) t(v)",
+                8192,
+            ),
+            (
+                "SELECT repeat('x', 4194304), v FROM generate_series(1, 10) t(v) WHERE repeat('x', 4194304) > CAST(v AS varchar)",
                 15,
             ),
             (

@@ -295,7 +295,7 @@ impl ExecutionPlan for Stoppable {
         let beside = self.beside.as_deref();
         let beside = beside.and_then(|plan| plan.downcast_ref::<ScalarSubqueryExec>());
         let context = match beside {
-            Some(subqueries) => beside_results(subqueries, context),
+            Some(subqueries) => beside_results(subqueries, self.planned(), context)?,
             None => context,
         };
         let run = context.session_config().get_extension::<PlanRun>();

@@ -13,7 +13,7 @@ use lakegate_dialect::postgres::pg_catalog::{self, PgCatalog};
 use lakegate_dialect::postgres::{names_hidden_columns, names_system_columns, sorts_by_number};
 use lakegate_engine::time::begin_statement;
 use lakegate_engine::{
-    Names, PlanSettings, check_names, early_schema, with_equal_parts, with_offsets,
+    LargeValues, Names, PlanSettings, check_names, early_schema, with_equal_parts, with_offsets,
     with_shown_names, without_full_lists,
 };
 use lakegate_error::{Result, from_engine};
@@ -187,6 +187,32 @@ impl Planning {
     /// # Errors
     /// Types do not match; a rule fails; the catalog cannot be read.
     pub(crate) async fn optimized(
+        &self,
+        plan: LogicalPlan,
+        analysis: Option<LogicalPlan>,
+        parameters: &[ScalarValue],
+    ) -> Result<LogicalPlan> {
+        let pool = &self.state.runtime_env().memory_pool;
+        let large = LargeValues::of(parameters, pool).map_err(from_engine)?;
+        if large.is_empty() {
+            return self.optimized_with(plan, analysis, parameters).await;
+        }
+        let named = large.named(plan.clone()).map_err(from_engine)?;
+        let others = large.others(parameters);
+        let optimized = self.optimized_with(named, analysis, &others).await;
+        let props = self.state.execution_props();
+        match optimized.and_then(|plan| large.put(plan, props).map_err(from_engine)) {
+            Ok(optimized) => Ok(optimized),
+            // A rule wants to know a value, or the error is of the statement.
+            Err(_) => self.optimized_with(plan, None, parameters).await,
+        }
+    }
+
+    /// Optimises a plan with all of its values in it.
+    ///
+    /// # Errors
+    /// As of [`Self::optimized`].
+    async fn optimized_with(
         &self,
         plan: LogicalPlan,
         analysis: Option<LogicalPlan>,

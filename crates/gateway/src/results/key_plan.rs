@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::logical_plan::builder::LogicalTableSource;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use lakegate_engine::large_constant;
 
 /// Estimated memory of a node, of a column of its schema and of an expression, in bytes.
 const NODE: usize = 512;
@@ -35,9 +37,11 @@ pub(crate) fn bytes(plan: &LogicalPlan) -> usize {
         node.apply_expressions(|expr| {
             expr.apply(|expr| {
                 bytes += EXPRESSION;
-                if let Expr::Literal(value, _) = expr {
-                    bytes += value.size();
-                }
+                let constant = match expr {
+                    Expr::Literal(value, _) => Some(value),
+                    expr => large_constant(expr),
+                };
+                bytes += constant.map_or(0, ScalarValue::size);
                 Ok(TreeNodeRecursion::Continue)
             })
         })
