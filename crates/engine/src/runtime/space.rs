@@ -25,7 +25,8 @@ pub struct Space {
 }
 
 impl Space {
-    pub(crate) fn of(runtime: &RuntimeEnv) -> Self {
+    /// The space of a runtime.
+    pub fn of(runtime: &RuntimeEnv) -> Self {
         Self {
             pool: Arc::clone(&runtime.memory_pool),
             disk: Arc::clone(&runtime.disk_manager),

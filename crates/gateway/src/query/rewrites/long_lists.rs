@@ -230,7 +230,7 @@ impl LongList {
 
     /// Returns the columns of the rows.
     fn over(&self, rows: Arc<LogicalPlan>) -> Option<LogicalPlan> {
-        let schema = rows.schema();
+        let schema = Arc::clone(rows.schema());
         let mut tables = schema.iter().map(|(table, _)| table);
         let is_plain = !schema.fields().is_empty()
             && tables.all(|table| table.is_some_and(|table| table.table() != UNNAMED_TABLE))
@@ -240,12 +240,9 @@ impl LongList {
             return None;
         }
         let projection = match &self.columns {
-            Columns::All => {
-                let all = Arc::clone(schema);
-                Projection::new_from_schema(rows, all)
-            }
+            Columns::All => Projection::new_from_schema(rows, schema),
             Columns::Named(list) => {
-                let columns = of_names(list, schema)?;
+                let columns = of_names(list, &schema)?;
                 Projection::try_new(columns, rows).ok()?
             }
         };
