@@ -73,8 +73,8 @@ pub(crate) fn names_in(tables: &TableWithJoins, names: &mut Vec<String>) {
             TableFactor::Table { alias, name, .. } => (alias, name.0.last()),
             TableFactor::Derived { alias, .. }
             | TableFactor::Function { alias, .. }
-            | TableFactor::UNNEST { alias, .. } => (alias, None),
-            TableFactor::NestedJoin { alias, .. } => (alias, None),
+            | TableFactor::UNNEST { alias, .. }
+            | TableFactor::NestedJoin { alias, .. } => (alias, None),
             _ => continue,
         };
         let name = match alias {
