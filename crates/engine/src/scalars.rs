@@ -37,3 +37,23 @@ macro_rules! as_the_inner {
 }
 
 pub(crate) use as_the_inner;
+
+/// Implements the names of [`ScalarUDFImpl`](datafusion::logical_expr::ScalarUDFImpl) by those of the
+/// function in `self.inner`, and the signature by `self.signature`.
+macro_rules! named_as_the_inner {
+    () => {
+        fn name(&self) -> &str {
+            self.inner.name()
+        }
+
+        fn aliases(&self) -> &[String] {
+            self.inner.aliases()
+        }
+
+        fn signature(&self) -> &Signature {
+            &self.signature
+        }
+    };
+}
+
+pub(crate) use named_as_the_inner;

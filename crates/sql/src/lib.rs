@@ -25,7 +25,7 @@ mod words;
 pub use ast::{Statement, StatementKind};
 pub use dialect::AthenaDialect;
 pub use error::ParseError;
-pub use joins::{join_constraint, join_constraint_mut};
+pub use joins::{join_constraint, join_constraint_mut, named_tables};
 pub use postgres::{FRAME_EXCLUSION, IS_JSON, ROWS_FROM, USING_ALIAS, VARIADIC};
 pub use sqlparser;
 

@@ -30,6 +30,7 @@ use lakegate_error::{Code, Error};
 use super::checked::fits;
 use super::fixed::Fixed;
 use crate::expressions;
+use crate::scalars::named_as_the_inner;
 
 /// Fractional digits of a result.
 const PLACES: u32 = 16;
@@ -404,17 +405,7 @@ fn decimals(values: &ArrayRef) -> Result<Decimal128Array> {
 }
 
 impl ScalarUDFImpl for OfDecimals {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
+    named_as_the_inner!();
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match self.function.is_of_decimals(types) {

@@ -24,6 +24,8 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, TypeSignature, TypeSignatureClass,
 };
 
+use crate::scalars::named_as_the_inner;
+
 /// The type of the results.
 const NUMERIC: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0);
 
@@ -112,17 +114,7 @@ fn shortened(value: i128, places: i64, rounds: bool) -> i128 {
 }
 
 impl ScalarUDFImpl for OfIntegers {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
+    named_as_the_inner!();
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match self.result_of(types.iter()) {

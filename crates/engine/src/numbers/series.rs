@@ -15,6 +15,8 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, TypeSignature,
 };
 
+use crate::scalars::named_as_the_inner;
+
 /// Replaces a session's function with this one.
 ///
 /// # Errors
@@ -65,17 +67,7 @@ fn series_of<'a>(types: impl Iterator<Item = &'a DataType> + Clone) -> Option<Da
 }
 
 impl ScalarUDFImpl for NumberSeries {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
+    named_as_the_inner!();
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match series_of(types.iter()) {

@@ -33,6 +33,7 @@ use super::trunc_at::DateTruncAt;
 use super::types::all_in_microseconds;
 use super::zoned::INTERVAL;
 use super::zones::moved;
+use crate::scalars::named_as_the_inner;
 use crate::{expressions, stop};
 
 const NAMES: &[&str] = &[
@@ -128,17 +129,7 @@ impl InMicroseconds {
 }
 
 impl ScalarUDFImpl for InMicroseconds {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
+    named_as_the_inner!();
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         let data_type = self.inner.return_type(types)?;

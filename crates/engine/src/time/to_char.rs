@@ -24,6 +24,7 @@ use super::template::{Shown, write};
 use super::zoned::intervals;
 use super::zones::each;
 use crate::numbers::numerals;
+use crate::scalars::named_as_the_inner;
 use crate::{expressions, stop};
 
 /// Replaces DataFusion's function, and registers `to_number`.
@@ -82,17 +83,7 @@ impl ToChar {
 }
 
 impl ScalarUDFImpl for ToChar {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
+    named_as_the_inner!();
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)

@@ -85,7 +85,7 @@ fn nested(array: &ArrayRef, depth: usize) -> Result<Vec<u64>> {
     Ok(hashes)
 }
 
-/// Returns the hash of each value that has no values in it; that of NULL is any.
+/// Returns the hashes of values that are not nested. That of NULL is any number.
 fn scalars(array: &ArrayRef) -> Result<Vec<u64>> {
     use DataType as T;
     Ok(match array.data_type() {

@@ -15,6 +15,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{Expr, Select, TableFactor, TableWithJoins};
 use lakegate_error::{Code, Error};
+use lakegate_sql::named_tables;
 use lakegate_sql::walk::walk_own_expressions;
 
 use super::{folded, last_part};
@@ -49,21 +50,7 @@ pub(super) fn check(select: &Select) -> Result<(), Error> {
 
 /// Returns the names of the tables of a FROM.
 pub(super) fn names(from: &[TableWithJoins]) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let mut left: Vec<&TableWithJoins> = from.iter().collect();
-    while let Some(tables) = left.pop() {
-        let joined = tables.joins.iter().map(|join| &join.relation);
-        for factor in std::iter::once(&tables.relation).chain(joined) {
-            match factor {
-                TableFactor::NestedJoin {
-                    table_with_joins,
-                    alias: None,
-                } => left.push(table_with_joins),
-                factor => names.extend(name(factor)),
-            }
-        }
-    }
-    names
+    named_tables(from).into_iter().filter_map(name).collect()
 }
 
 /// Returns the name of a table in FROM, by which its columns are qualified.

@@ -14,10 +14,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Ident, Query, Select, SetExpr, Statement, TableFactor, TableWithJoins,
-    VisitorMut,
+    AccessExpr, Expr, Ident, Query, Select, SetExpr, Statement, VisitorMut,
 };
 use lakegate_error::OUTER;
+use lakegate_sql::named_tables;
 use lakegate_sql::walk::walk_mut;
 
 use super::folded;
@@ -64,24 +64,8 @@ fn of_name<'a>(relations: &'a [Vec<Ident>], wanted: &str) -> Option<&'a [Ident]>
 
 /// Returns the names of the relations in FROM.
 fn relations(select: &Select) -> Vec<Vec<Ident>> {
-    let mut found = Vec::new();
-    for tables in &select.from {
-        add(tables, &mut found);
-    }
-    found
-}
-
-fn add(tables: &TableWithJoins, found: &mut Vec<Vec<Ident>>) {
-    let joined = tables.joins.iter().map(|join| &join.relation);
-    for factor in std::iter::once(&tables.relation).chain(joined) {
-        match factor {
-            TableFactor::NestedJoin {
-                table_with_joins,
-                alias: None,
-            } => add(table_with_joins, found),
-            _ => found.extend(relation(factor)),
-        }
-    }
+    let tables = named_tables(&select.from).into_iter();
+    tables.filter_map(relation).collect()
 }
 
 impl VisitorMut for Scopes {

@@ -25,6 +25,7 @@ use lakegate_error::{Code, Error};
 
 use super::checked::{overflow, underflow};
 use crate::expressions;
+use crate::scalars::named_as_the_inner;
 
 /// The functions, with the numbers that they are defined for.
 const FUNCTIONS: [(&str, Domain); 24] = [
@@ -258,17 +259,7 @@ impl Argument {
 }
 
 impl ScalarUDFImpl for Defined {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
+    named_as_the_inner!();
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use lakegate_error::{Code, Error};
 use lakegate_sql::ast::Statement;
+use lakegate_sql::named_tables;
 use lakegate_sql::walk::walk;
 use sqlparser::ast::{Expr, Ident, ObjectNamePart, Select, TableFactor, TableWithJoins, Visitor};
 
@@ -91,8 +92,7 @@ impl Tables<'_> {
     }
 
     fn add(&mut self, tables: &TableWithJoins) {
-        let joined = tables.joins.iter().map(|join| &join.relation);
-        for table in std::iter::once(&tables.relation).chain(joined) {
+        for table in named_tables(std::slice::from_ref(tables)) {
             let (alias, name) = match table {
                 TableFactor::Table { alias, name, .. }
                 | TableFactor::Function { alias, name, .. } => (alias, Some(name)),
@@ -100,13 +100,6 @@ impl Tables<'_> {
                     alias: Some(alias), ..
                 } => {
                     self.may_exist |= self.is_wanted(&alias.name);
-                    continue;
-                }
-                TableFactor::NestedJoin {
-                    table_with_joins,
-                    alias: None,
-                } => {
-                    self.add(table_with_joins);
                     continue;
                 }
                 TableFactor::NestedJoin { alias, .. } => (alias, None),

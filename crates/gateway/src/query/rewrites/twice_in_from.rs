@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use lakegate_error::{Code, Error};
 use lakegate_sql::ast::Statement;
+use lakegate_sql::named_tables;
 use lakegate_sql::walk::walk;
 use sqlparser::ast::{self, ObjectNamePart, Select, TableFactor, TableWithJoins, Visitor};
 
@@ -67,21 +68,13 @@ impl Visitor for Selects {
 
 /// Adds the names that columns of these tables may be qualified with.
 pub(crate) fn names_in(tables: &TableWithJoins, names: &mut Vec<String>) {
-    let joined = tables.joins.iter().map(|join| &join.relation);
-    for table in std::iter::once(&tables.relation).chain(joined) {
+    for table in named_tables(std::slice::from_ref(tables)) {
         let (alias, name) = match table {
             TableFactor::Table { alias, name, .. } => (alias, name.0.last()),
             TableFactor::Derived { alias, .. }
             | TableFactor::Function { alias, .. }
-            | TableFactor::UNNEST { alias, .. } => (alias, None),
-            TableFactor::NestedJoin {
-                table_with_joins,
-                alias: None,
-            } => {
-                names_in(table_with_joins, names);
-                continue;
-            }
-            TableFactor::NestedJoin { alias, .. } => (alias, None),
+            | TableFactor::UNNEST { alias, .. }
+            | TableFactor::NestedJoin { alias, .. } => (alias, None),
             _ => continue,
         };
         let name = match alias {

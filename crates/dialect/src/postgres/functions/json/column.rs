@@ -76,6 +76,56 @@ fn read(array: &ArrayRef, field: &Field) -> Result<Column> {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if is_json(field) => {
             Column::Bare(plain(array)?)
         }
+        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            return read(&cast(array, &DataType::Binary)?, field);
+        }
+        DataType::List(item) => {
+            let list = array.as_list::<i32>();
+            Column::List {
+                offsets: list.offsets().clone(),
+                items: Box::new(read(list.values(), item)?),
+                list: std::sync::Arc::clone(array),
+            }
+        }
+        DataType::LargeList(item) | DataType::ListView(item) | DataType::FixedSizeList(item, _) => {
+            let list = cast(array, &DataType::List(std::sync::Arc::clone(item)))?;
+            return read(&list, field);
+        }
+        DataType::Struct(fields) => {
+            let rows = array.as_struct();
+            Column::Struct {
+                fields: fields
+                    .iter()
+                    .zip(rows.columns())
+                    .map(|(field, column)| Ok((field.name().clone(), read(column, field)?)))
+                    .collect::<Result<_>>()?,
+                rows: std::sync::Arc::clone(array),
+            }
+        }
+        DataType::Map(entries, _) => {
+            let map = array.as_map();
+            let value = match entries.data_type() {
+                DataType::Struct(fields) => fields.get(1).cloned(),
+                _ => None,
+            };
+            let values = match value {
+                Some(value) => read(map.values(), &value)?,
+                None => Column::Quoted(plain(map.values())?),
+            };
+            Column::Map {
+                offsets: map.offsets().clone(),
+                keys: plain(map.keys())?,
+                values: Box::new(values),
+                map: std::sync::Arc::clone(array),
+            }
+        }
+        _ => scalars(array)?,
+    })
+}
+
+/// Reads a column of values that are not nested.
+fn scalars(array: &ArrayRef) -> Result<Column> {
+    Ok(match array.data_type() {
         DataType::Null => Column::Bare(vec![None; array.len()]),
         DataType::Boolean => {
             let values = array.as_boolean().iter();
@@ -157,49 +207,6 @@ fn read(array: &ArrayRef, field: &Field) -> Result<Column> {
             };
             let values = array.as_binary::<i32>().iter();
             Column::Quoted(values.map(|bytes| bytes.map(hex)).collect())
-        }
-        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
-            return read(&cast(array, &DataType::Binary)?, field);
-        }
-        DataType::List(item) => {
-            let list = array.as_list::<i32>();
-            Column::List {
-                offsets: list.offsets().clone(),
-                items: Box::new(read(list.values(), item)?),
-                list: std::sync::Arc::clone(array),
-            }
-        }
-        DataType::LargeList(item) | DataType::ListView(item) | DataType::FixedSizeList(item, _) => {
-            let list = cast(array, &DataType::List(std::sync::Arc::clone(item)))?;
-            return read(&list, field);
-        }
-        DataType::Struct(fields) => {
-            let rows = array.as_struct();
-            Column::Struct {
-                fields: fields
-                    .iter()
-                    .zip(rows.columns())
-                    .map(|(field, column)| Ok((field.name().clone(), read(column, field)?)))
-                    .collect::<Result<_>>()?,
-                rows: std::sync::Arc::clone(array),
-            }
-        }
-        DataType::Map(entries, _) => {
-            let map = array.as_map();
-            let value = match entries.data_type() {
-                DataType::Struct(fields) => fields.get(1).cloned(),
-                _ => None,
-            };
-            let values = match value {
-                Some(value) => read(map.values(), &value)?,
-                None => Column::Quoted(plain(map.values())?),
-            };
-            Column::Map {
-                offsets: map.offsets().clone(),
-                keys: plain(map.keys())?,
-                values: Box::new(values),
-                map: std::sync::Arc::clone(array),
-            }
         }
         _ => Column::Quoted(plain(array)?),
     })
