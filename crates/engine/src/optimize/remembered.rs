@@ -193,6 +193,11 @@ impl ExecutionPlan for Remembering {
         Ok(Arc::clone(self.statistics.get_or_init(|| known)))
     }
 
+    /// Recursive queries look for the operator that reads their table with it.
+    fn with_new_state(&self, state: Arc<dyn Any + Send + Sync>) -> Option<Arc<dyn ExecutionPlan>> {
+        self.operator.with_new_state(state).map(Self::around)
+    }
+
     fn supports_limit_pushdown(&self) -> bool {
         self.operator.supports_limit_pushdown()
     }
@@ -214,13 +219,14 @@ impl ExecutionPlan for Remembering {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use datafusion::execution::SessionStateBuilder;
-    use datafusion::physical_plan::displayable;
     use datafusion::physical_plan::joins::HashJoinExec;
     use datafusion::physical_plan::statistics::StatisticsContext;
+    use datafusion::physical_plan::{collect, displayable};
     use datafusion::prelude::{SessionConfig, SessionContext};
 
     use super::*;
     use crate::optimize::physical_rules;
+    use crate::testing::sorted_lines;
 
     async fn planned(sql: &str) -> Operator {
         let state = SessionStateBuilder::new()
@@ -281,6 +287,17 @@ mod tests {
                 .iter()
                 .all(|operator| remembering(operator).is_none())
         );
+    }
+
+    #[tokio::test]
+    async fn a_recursive_query_keeps_its_table() {
+        let plan = planned(
+            "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5)
+             SELECT sum(n) FROM r",
+        );
+        let same = remembered(plan.await, |inside| remembered(inside, Ok)).unwrap();
+        let batches = collect(same, SessionContext::new().task_ctx()).await;
+        assert_eq!(sorted_lines(&batches.unwrap()), ["15|"]);
     }
 
     #[tokio::test]
