@@ -78,13 +78,21 @@ pub(crate) fn within(
 }
 
 fn remembered(plan: Operator, rule: impl FnOnce(Operator) -> Result<Operator>) -> Result<Operator> {
-    let plan = plan.transform_up(|node| Ok(Transformed::yes(Remembering::around(node))));
+    let plan = plan.transform_up(|node| Ok(Transformed::yes(around(node))));
     let plan = rule(plan.data()?)?;
     let plan = plan.transform_up(|node| {
         let operator = remembering(&node).map(|outer| Arc::clone(&outer.operator));
         Ok(operator.map_or(Transformed::no(node), Transformed::yes))
     });
     plan.data()
+}
+
+/// Returns an operator that remembers its statistics, for a plan of which only these are asked.
+pub(crate) fn around(operator: Operator) -> Operator {
+    Arc::new(Remembering {
+        operator,
+        statistics: OnceLock::new(),
+    })
 }
 
 /// Returns an operator that remembers its statistics as what it is. Other ways to look at it find the
@@ -99,15 +107,6 @@ struct Remembering {
     operator: Operator,
     /// Of all partitions.
     statistics: OnceLock<Arc<Statistics>>,
-}
-
-impl Remembering {
-    fn around(operator: Operator) -> Operator {
-        Arc::new(Self {
-            operator,
-            statistics: OnceLock::new(),
-        })
-    }
 }
 
 impl DisplayAs for Remembering {
@@ -145,7 +144,7 @@ impl ExecutionPlan for Remembering {
         options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let operator = Arc::clone(&self.operator).replace_children(children, options)?;
-        Ok(Self::around(operator))
+        Ok(around(operator))
     }
 
     new_children_replace!();
@@ -195,7 +194,7 @@ impl ExecutionPlan for Remembering {
 
     /// Recursive queries look for the operator that reads their table with it.
     fn with_new_state(&self, state: Arc<dyn Any + Send + Sync>) -> Option<Arc<dyn ExecutionPlan>> {
-        self.operator.with_new_state(state).map(Self::around)
+        self.operator.with_new_state(state).map(around)
     }
 
     fn supports_limit_pushdown(&self) -> bool {
