@@ -5,6 +5,7 @@
 //! projects them (`datafusion-datasource`, 55.2). Delete this when it keeps what it has computed.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -15,7 +16,8 @@ use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::{DataSource, DataSourceExec, OpenArgs};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::projection::{ProjectionExpr, ProjectionExprs};
 use datafusion::physical_expr::{
     EquivalenceProperties, LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr,
 };
@@ -41,6 +43,25 @@ pub fn files_of(scan: &DataSourceExec) -> Option<&FileScanConfig> {
         Some(scanned) => scanned.source.downcast_ref(),
         None => source.downcast_ref(),
     }
+}
+
+/// Returns whether nothing is known of the order and of equal columns: a scan of different columns
+/// without a condition. It takes some time to find this out by projecting what is known of all columns.
+fn is_plain(files: &FileScanConfig) -> bool {
+    let source = files.file_source();
+    let shown: &[ProjectionExpr] = match source.projection() {
+        Some(shown) => shown.as_ref(),
+        None => &[],
+    };
+    let mut seen = HashSet::new();
+    let are_columns = shown.iter().all(|one| {
+        let column = one.expr.downcast_ref::<Column>();
+        column.is_some_and(|column| seen.insert(column.index()))
+    });
+    are_columns
+        && files.output_ordering.is_empty()
+        && files.constraints.is_empty()
+        && source.filter().is_none()
 }
 
 /// A source with its statistics.
@@ -90,7 +111,12 @@ impl DataSource for Scanned {
     }
 
     fn eq_properties(&self) -> EquivalenceProperties {
-        self.source.eq_properties()
+        let files = self.source.downcast_ref::<FileScanConfig>();
+        let plain = files.filter(|files| is_plain(files));
+        match plain.map(FileScanConfig::projected_schema) {
+            Some(Ok(schema)) => EquivalenceProperties::new(schema),
+            _ => self.source.eq_properties(),
+        }
     }
 
     fn scheduling_type(&self) -> SchedulingType {

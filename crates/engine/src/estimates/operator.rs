@@ -16,9 +16,9 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use super::Operator;
 use super::among::Among;
 use super::conditions::percent;
+use crate::optimize::remembering_statistics;
 
-/// Conditions of a filter that are estimated one by one. Each is an operator for a moment, whose
-/// statistics are computed from the input up.
+/// Conditions of a filter that are estimated one by one. Each is an operator for a moment.
 const MOST_CONDITIONS: usize = 16;
 
 /// Operators below joins whose filters are split. An estimate of more takes long, and says little.
@@ -251,13 +251,15 @@ fn by_condition(plan: &Operator) -> Result<Option<Operator>> {
     {
         return Ok(None);
     }
-    let mut filtered = Arc::clone(filter.input());
+    // Each filter computes the statistics of its input, for its own and for its properties.
+    let mut filtered = remembering_statistics(Arc::clone(filter.input()));
     let last = conditions.len().saturating_sub(1);
     for (place, condition) in conditions.into_iter().enumerate() {
         let mut selectivity = percent(condition);
         if let Some(among) = Among::of(condition) {
             for bound in among.bounds() {
-                filtered = Arc::new(FilterExecBuilder::new(bound, filtered).build()?);
+                let bounded = FilterExecBuilder::new(bound, filtered).build()?;
+                filtered = remembering_statistics(Arc::new(bounded));
             }
             selectivity = among.percent();
         }
@@ -266,7 +268,7 @@ fn by_condition(plan: &Operator) -> Result<Option<Operator>> {
         if place == last {
             builder = builder.apply_projection_by_ref(filter.projection().as_ref())?;
         }
-        filtered = Arc::new(builder.build()?);
+        filtered = remembering_statistics(Arc::new(builder.build()?));
     }
     Ok(Some(filtered))
 }

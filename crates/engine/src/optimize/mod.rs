@@ -44,7 +44,9 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 pub(crate) use dependencies::{IndependentRelations, PlainColumns, with_plain_columns};
 pub(crate) use lookups::is_plain;
-pub(crate) use remembered::within as with_remembered_statistics;
+pub(crate) use remembered::{
+    around as remembering_statistics, within as with_remembered_statistics,
+};
 pub(crate) use rounds::with_nullable_rounds;
 
 use self::rules::{

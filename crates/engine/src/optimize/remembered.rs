@@ -78,13 +78,21 @@ pub(crate) fn within(
 }
 
 fn remembered(plan: Operator, rule: impl FnOnce(Operator) -> Result<Operator>) -> Result<Operator> {
-    let plan = plan.transform_up(|node| Ok(Transformed::yes(Remembering::around(node))));
+    let plan = plan.transform_up(|node| Ok(Transformed::yes(around(node))));
     let plan = rule(plan.data()?)?;
     let plan = plan.transform_up(|node| {
         let operator = remembering(&node).map(|outer| Arc::clone(&outer.operator));
         Ok(operator.map_or(Transformed::no(node), Transformed::yes))
     });
     plan.data()
+}
+
+/// Returns an operator that remembers its statistics, for a plan of which only these are asked.
+pub(crate) fn around(operator: Operator) -> Operator {
+    Arc::new(Remembering {
+        operator,
+        statistics: OnceLock::new(),
+    })
 }
 
 /// Returns an operator that remembers its statistics as what it is. Other ways to look at it find the
@@ -99,15 +107,6 @@ struct Remembering {
     operator: Operator,
     /// Of all partitions.
     statistics: OnceLock<Arc<Statistics>>,
-}
-
-impl Remembering {
-    fn around(operator: Operator) -> Operator {
-        Arc::new(Self {
-            operator,
-            statistics: OnceLock::new(),
-        })
-    }
 }
 
 impl DisplayAs for Remembering {
@@ -145,7 +144,7 @@ impl ExecutionPlan for Remembering {
         options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let operator = Arc::clone(&self.operator).replace_children(children, options)?;
-        Ok(Self::around(operator))
+        Ok(around(operator))
     }
 
     new_children_replace!();
@@ -193,6 +192,11 @@ impl ExecutionPlan for Remembering {
         Ok(Arc::clone(self.statistics.get_or_init(|| known)))
     }
 
+    /// Recursive queries look for the operator that reads their table with it.
+    fn with_new_state(&self, state: Arc<dyn Any + Send + Sync>) -> Option<Arc<dyn ExecutionPlan>> {
+        self.operator.with_new_state(state).map(around)
+    }
+
     fn supports_limit_pushdown(&self) -> bool {
         self.operator.supports_limit_pushdown()
     }
@@ -214,13 +218,14 @@ impl ExecutionPlan for Remembering {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use datafusion::execution::SessionStateBuilder;
-    use datafusion::physical_plan::displayable;
     use datafusion::physical_plan::joins::HashJoinExec;
     use datafusion::physical_plan::statistics::StatisticsContext;
+    use datafusion::physical_plan::{collect, displayable};
     use datafusion::prelude::{SessionConfig, SessionContext};
 
     use super::*;
     use crate::optimize::physical_rules;
+    use crate::testing::sorted_lines;
 
     async fn planned(sql: &str) -> Operator {
         let state = SessionStateBuilder::new()
@@ -281,6 +286,17 @@ mod tests {
                 .iter()
                 .all(|operator| remembering(operator).is_none())
         );
+    }
+
+    #[tokio::test]
+    async fn a_recursive_query_keeps_its_table() {
+        let plan = planned(
+            "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5)
+             SELECT sum(n) FROM r",
+        );
+        let same = remembered(plan.await, |inside| remembered(inside, Ok)).unwrap();
+        let batches = collect(same, SessionContext::new().task_ctx()).await;
+        assert_eq!(sorted_lines(&batches.unwrap()), ["15|"]);
     }
 
     #[tokio::test]

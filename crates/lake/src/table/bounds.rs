@@ -19,10 +19,13 @@ use super::prune;
 ///
 /// Filters of which nothing can be said keep every file.
 pub fn matching(filters: &[Expr], schema: &SchemaRef, statistics: &[Arc<Statistics>]) -> Vec<bool> {
-    let mut conditions = filters.iter();
-    match conditions.all(|filter| can_match_all(filter, schema, statistics)) {
+    // The others keep every file.
+    let undecided = filters.iter();
+    let undecided = undecided.filter(|filter| !can_match_all(filter, schema, statistics));
+    let undecided: Vec<Expr> = undecided.cloned().collect();
+    match undecided.is_empty() {
         true => vec![true; statistics.len()],
-        false => pruned(filters, schema, statistics),
+        false => pruned(&undecided, schema, statistics),
     }
 }
 

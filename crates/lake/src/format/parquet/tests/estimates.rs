@@ -80,27 +80,38 @@ async fn bounds_are_those_of_the_type_that_a_table_has_a_column_as() {
 }
 
 #[tokio::test]
-async fn statistics_of_a_scan_are_computed_once() {
+async fn a_scan_computes_its_statistics_once_and_has_the_same_properties() {
     let lake = Lake::new(&[("n", "bigint"), ("m", "bigint")]);
     let columns = vec![("n", ints(0..3)), ("m", ints(3..6))];
     lake.put("a", file(&batch(columns), 10)).await;
     let meter = Arc::new(QueryMeter::new(None));
     let (context, _) = lake.context(&meter, Vec::new()).await.unwrap();
-    let frame = context.sql("SELECT m FROM t WHERE n > 0").await.unwrap();
-    let plan = frame.create_physical_plan().await.unwrap();
-    let mut scans = 0;
-    plan.apply(|node| {
-        if let Some(scan) = node.downcast_ref::<DataSourceExec>() {
-            // Whatever was pushed down, it is such a scan.
-            let files = files_of(scan).unwrap();
-            assert_eq!(files.projected_schema().unwrap(), node.schema());
-            let known = [(); 2].map(|()| scan.data_source().partition_statistics(None).unwrap());
-            assert!(Arc::ptr_eq(&known[0], &known[1]));
-            assert_eq!(known[0], files.partition_statistics(None).unwrap());
-            scans += 1;
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })
-    .unwrap();
-    assert_eq!(scans, 1);
+    for sql in [
+        "SELECT m FROM t WHERE n > 0",
+        "SELECT m FROM t WHERE m = 4",
+        "SELECT m, n FROM t",
+        "SELECT m, 1 AS o FROM t",
+        "SELECT m AS a, m AS b FROM t",
+    ] {
+        let frame = context.sql(sql).await.unwrap();
+        let plan = frame.create_physical_plan().await.unwrap();
+        let mut scans = 0;
+        plan.apply(|node| {
+            if let Some(scan) = node.downcast_ref::<DataSourceExec>() {
+                // Whatever was pushed down, it is such a scan.
+                let (source, files) = (scan.data_source(), files_of(scan).unwrap());
+                assert_eq!(files.projected_schema().unwrap(), node.schema());
+                let known = [(); 2].map(|()| source.partition_statistics(None).unwrap());
+                assert!(Arc::ptr_eq(&known[0], &known[1]));
+                assert_eq!(known[0], files.partition_statistics(None).unwrap());
+                let properties = [source.eq_properties(), files.eq_properties()];
+                let [own, of_files] = properties.map(|known| format!("{known:?}"));
+                assert_eq!(own, of_files, "{sql}");
+                scans += 1;
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+        .unwrap();
+        assert_eq!(scans, 1, "{sql}");
+    }
 }
