@@ -240,7 +240,7 @@ impl LongList {
             return None;
         }
         let projection = match &self.columns {
-            Columns::All => Projection::new_from_schema(rows, schema),
+            Columns::All => Projection::new_from_schema(rows, Arc::clone(&schema)),
             Columns::Named(list) => {
                 let columns = of_names(list, &schema)?;
                 Projection::try_new(columns, rows).ok()?
