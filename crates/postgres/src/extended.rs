@@ -247,30 +247,37 @@ impl Connection {
         Ok(())
     }
 
-    pub(super) async fn describe(&mut self, target: &Target) -> Result<(), Failed> {
+    /// Describes a statement or a portal. `None`: there is no such portal, but perhaps a cursor.
+    pub(super) fn describe(&mut self, target: &Target) -> Option<Result<(), Failed>> {
         let style = self.style();
         let (statement, formats) = match target {
             Target::Statement(name) => {
-                let statement = self.statement(name)?;
+                let statement = match self.statement(name) {
+                    Ok(statement) => statement,
+                    Err(unknown) => return Some(Err(unknown.into())),
+                };
                 backend::parameter_description(
                     &mut self.link.out,
                     statement.parameters.iter().map(Parameter::oid),
                 );
                 (statement, &[][..])
             }
-            Target::Portal(name) => match self.portals.get(name) {
-                Some(portal) => (Arc::clone(&portal.statement), &portal.formats[..]),
-                None => return self.describe_cursor(name).boxed().await,
-            },
+            Target::Portal(name) => {
+                let portal = self.portals.get(name)?;
+                (Arc::clone(&portal.statement), &portal.formats[..])
+            }
         };
-        match statement.columns() {
+        let described = match statement.columns() {
             Some(columns) => {
                 let origins = statement.origins();
-                describe(&mut self.link, columns, origins, formats, style)?;
+                describe(&mut self.link, columns, origins, formats, style)
             }
-            None => backend::empty(&mut self.link.out, tag::NO_DATA),
-        }
-        Ok(())
+            None => {
+                backend::empty(&mut self.link.out, tag::NO_DATA);
+                Ok(())
+            }
+        };
+        Some(described.map_err(Failed::from))
     }
 
     pub(super) async fn execute(&mut self, name: &str, max_rows: i32) -> Result<(), Failed> {
@@ -453,12 +460,13 @@ fn name_taken(name: &str) -> Error {
 
 /// Returns whether the types of `actual` match the announced `described`.
 fn same_types(described: &SchemaRef, actual: &SchemaRef) -> bool {
-    let types = |schema: &SchemaRef| -> Vec<u32> {
-        schema
-            .fields()
-            .iter()
-            .map(|field| types::of_field(field).oid)
-            .collect()
-    };
-    Arc::ptr_eq(described, actual) || types(described) == types(actual)
+    if Arc::ptr_eq(described, actual) {
+        return true;
+    }
+    let (described, actual) = (described.fields(), actual.fields());
+    let mut pairs = described.iter().zip(actual.iter());
+    described.len() == actual.len()
+        && pairs.all(|(one, other)| {
+            Arc::ptr_eq(one, other) || types::of_field(one).oid == types::of_field(other).oid
+        })
 }

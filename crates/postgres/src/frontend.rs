@@ -44,6 +44,14 @@ pub(super) enum Target {
     Portal(String),
 }
 
+impl Target {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Statement(name) | Self::Portal(name) => name,
+        }
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Bind {
     pub portal: String,

@@ -147,7 +147,7 @@ impl Connection {
     }
 
     /// Describes a cursor of DECLARE, as drivers describe it: as a portal.
-    pub(super) async fn describe_cursor(&mut self, name: &str) -> Result<(), Failed> {
+    pub(crate) async fn describe_cursor(&mut self, name: &str) -> Result<(), Failed> {
         let (prepared, formats) = self.cursor(name, FetchDirection::Next).await?;
         let columns = prepared.columns.as_ref();
         let columns = columns.ok_or_else(|| unknown_portal(name))?;
