@@ -122,7 +122,8 @@ pub(super) fn command_complete(out: &mut BytesMut, tag: &str, rows: Option<u64>)
         };
         out.put_slice(tag.as_bytes());
         // The 0 is historic: it was the OID of the inserted row.
-        out.put_slice(if tag == "INSERT" { &b" 0 "[..] } else { &b" "[..] });
+        let between: &[u8] = if tag == "INSERT" { b" 0 " } else { b" " };
+        out.put_slice(between);
         put_uint(out, rows);
         out.put_u8(0);
     });
