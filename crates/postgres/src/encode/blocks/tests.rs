@@ -122,8 +122,15 @@ fn columns(random: &mut StdRng, rows: usize) -> Vec<ArrayRef> {
             _ => r.random_range(-400..40_000),
         }
     };
-    let micros =
-        |r: &mut StdRng| r.random_range(-200_000_000_000_000_000..9_000_000_000_000_000_000i64);
+    let micros = |r: &mut StdRng| -> i64 {
+        let near = r.random_range(-70_000_000_000_000_000..260_000_000_000_000_000i64);
+        match r.random_range(0..4) {
+            0 => r.random_range(-200_000_000_000_000_000..9_000_000_000_000_000_000i64),
+            1 => near,
+            2 => near / 10_000 * 10_000,
+            _ => near / 1_000_000 * 1_000_000,
+        }
+    };
     let of_day = |r: &mut StdRng| r.random_range(0..86_400_000_000i64);
     columns.push(Arc::new(Date32Array::from(some(random, rows, day))));
     let millis = some(random, rows, |r| i64::from(day(r)) * 86_400_000);
@@ -213,6 +220,10 @@ fn styles() -> Vec<Style> {
         Style {
             zone: Zone::parse("America/Los_Angeles"),
             escaped_bytes: true,
+            ..default
+        },
+        Style {
+            zone: Zone::parse("+05:30"),
             ..default
         },
         Style {
