@@ -2,23 +2,27 @@
 //! place in a queue.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use futures::StreamExt;
-use lakegate_dialect::postgres::Settings;
+use lakegate_dialect::postgres::ResultReuse;
 use lakegate_error::{Error, Result};
+use lakegate_lake::meter::QueryMeter;
 
 use crate::Rows;
-use crate::moment::Moment;
 use crate::query::column_names::renamed;
+use crate::query::kept_plan::PlanInputs;
 use crate::query::origins::Origin;
 use crate::query::planning::Planning;
+use crate::query::submit::application_of;
 use crate::query::watch::QueryWatch;
 use crate::session::Session;
 use crate::session::prepared::Prepared;
+use crate::workgroup::WorkgroupLimits;
 
 /// The maximum size of the values of a row that is made outside of the memory pool, in bytes.
 const MAX_BYTES: usize = 64 << 10;
@@ -33,21 +37,46 @@ pub(crate) struct Answer {
     pub schema: SchemaRef,
     row: RecordBatch,
     origins: Arc<[Option<Origin>]>,
-    /// The current database, for the history.
-    database: String,
+    /// How later executions use results, as the settings have it.
+    pub reuse: ResultReuse,
+    /// What the history says of later executions.
+    pub submission: AnswerSubmission,
+}
+
+/// What is known of the submissions of later executions: they have the settings and the workgroup that
+/// the plan was made with.
+#[derive(Debug)]
+pub(crate) struct AnswerSubmission {
+    /// The current database.
+    pub database: String,
+    pub limits: WorkgroupLimits,
+    pub application_name: Option<String>,
+    pub timeout: Option<Duration>,
+    /// Nothing is read.
+    pub meter: Arc<QueryMeter>,
 }
 
 impl Answer {
-    /// Returns the row of an optimised plan, if it is a small one of literals.
-    pub(crate) fn of(plan: &LogicalPlan, planning: &Planning) -> Option<Self> {
+    /// Returns the row of an optimised plan, if it is a small one of literals. `inputs`: what the plan
+    /// was made from.
+    pub(crate) fn of(plan: &LogicalPlan, planning: &Planning, inputs: &PlanInputs) -> Option<Self> {
         let row = constant_row(plan)?;
+        let settings = &inputs.settings;
+        let limits = inputs.moment.query_limits(&settings.workgroup()).ok()?;
         let schema = planning.names.schema(plan.schema().inner());
         let row = renamed(row, &schema).ok()?;
         (row.get_array_memory_size() <= MAX_KEPT_BYTES).then(|| Self {
             schema,
             row,
             origins: planning.origins(),
-            database: planning.database.clone(),
+            reuse: settings.result_reuse(),
+            submission: AnswerSubmission {
+                database: planning.database.clone(),
+                limits,
+                application_name: application_of(settings),
+                timeout: settings.statement_timeout(),
+                meter: Arc::default(),
+            },
         })
     }
 }
@@ -56,18 +85,10 @@ impl Session {
     /// Runs a query whose row is known.
     ///
     /// # Errors
-    /// The workgroup is dropped, disabled or not granted; the session is over; the server is
-    /// shutting down.
-    pub(crate) fn answered(
-        &self,
-        moment: &Moment,
-        settings: &Settings,
-        prepared: &Prepared,
-        answer: &Answer,
-    ) -> Result<Rows> {
-        let limits = moment.query_limits(&settings.workgroup())?;
-        let (text, database) = (prepared.source.text(), answer.database.clone());
-        let query = self.submit_answered(&text, database, limits, 1)?;
+    /// The session is over; the server is shutting down.
+    pub(crate) fn answered(&self, prepared: &Prepared, answer: &Answer) -> Result<Rows> {
+        let text = prepared.source.text();
+        let query = self.submit_answered(&text, &answer.submission, 1)?;
         let rows = futures::stream::iter([Ok::<_, Error>(answer.row.clone())]);
         Ok(Rows {
             schema: Arc::clone(&answer.schema),

@@ -158,7 +158,7 @@ impl KeptPlan {
             *self.optimized.lock() = Some(Optimized {
                 parameters: parameters.to_vec(),
                 plan: plan.clone(),
-                answer: Answer::of(plan, &self.planning).map(Arc::new),
+                answer: Answer::of(plan, &self.planning, &self.inputs).map(Arc::new),
             });
         }
     }

@@ -82,17 +82,17 @@ impl Session {
     ) -> Result<Rows> {
         let settings = self.settings();
         let slot = self.slot_of(prepared, &settings, &parameters);
-        let is_stored = matches!(
-            reuse.unwrap_or(settings.result_reuse()),
-            ResultReuse::Fresh | ResultReuse::Only
-        );
-        let known = slot.as_ref().filter(|_| !is_stored);
+        let known = slot.as_ref();
         let known = known.and_then(|slot| slot.answer(moment, &settings, &parameters));
+        let known = known.filter(|answer| {
+            let reuse = reuse.unwrap_or(answer.reuse);
+            !matches!(reuse, ResultReuse::Fresh | ResultReuse::Only)
+        });
         let expected = prepared.columns.as_ref();
         if let Some(answer) = known
             && expected.is_none_or(|expected| same_columns(expected, &answer.schema))
         {
-            return self.answered(moment, &settings, prepared, &answer);
+            return self.answered(prepared, &answer);
         }
         let reused = slot.as_ref();
         let reused = reused.and_then(|slot| slot.take(moment, &settings, &parameters));
