@@ -144,9 +144,9 @@ impl Body {
             .iter()
             .position(|b| *b == 0)
             .ok_or_else(|| malformed("a string has no end"))?;
-        let bytes = self.0.split_to(end);
-        self.0.advance(1);
-        client_text::text(&bytes, self.1)
+        let text = client_text::text(self.0.get(..end).unwrap_or_default(), self.1)?;
+        self.0.advance(end + 1);
+        Ok(text)
     }
 
     /// Reads a 16-bit count, then that many items of at least `size` bytes each.

@@ -12,10 +12,12 @@ use futures::StreamExt;
 use lakegate_dialect::postgres::ResultReuse;
 use lakegate_error::{Error, Result};
 use lakegate_lake::meter::QueryMeter;
+use lakegate_sql::ast::Statement;
 
 use crate::Rows;
 use crate::query::column_names::renamed;
 use crate::query::kept_plan::PlanInputs;
+use crate::query::logical_plan::same_columns;
 use crate::query::origins::Origin;
 use crate::query::planning::Planning;
 use crate::query::submit::application_of;
@@ -38,9 +40,9 @@ pub(crate) struct Answer {
     row: RecordBatch,
     origins: Arc<[Option<Origin>]>,
     /// How later executions use results, as the settings have it.
-    pub reuse: ResultReuse,
+    reuse: ResultReuse,
     /// What the history says of later executions.
-    pub submission: AnswerSubmission,
+    submission: AnswerSubmission,
 }
 
 /// What is known of the submissions of later executions: they have the settings and the workgroup that
@@ -57,6 +59,16 @@ pub(crate) struct AnswerSubmission {
 }
 
 impl Answer {
+    /// Returns whether the row may be the result of an execution. `expected`: the announced columns.
+    /// `reuse`: overrides the session's setting.
+    pub(crate) fn serves(&self, expected: Option<&SchemaRef>, reuse: Option<ResultReuse>) -> bool {
+        let is_stored = matches!(
+            reuse.unwrap_or(self.reuse),
+            ResultReuse::Fresh | ResultReuse::Only
+        );
+        !is_stored && expected.is_none_or(|expected| same_columns(expected, &self.schema))
+    }
+
     /// Returns the row of an optimised plan, if it is a small one of literals. `inputs`: what the plan
     /// was made from.
     pub(crate) fn of(plan: &LogicalPlan, planning: &Planning, inputs: &PlanInputs) -> Option<Self> {
@@ -82,6 +94,30 @@ impl Answer {
 }
 
 impl Session {
+    /// Returns the rows of a prepared query whose row is known. [`Session::execute`] returns them, too,
+    /// but has to be waited for. `None`: the row is not known, or the statement fails, which `execute`
+    /// says.
+    pub fn known_answer(&self, prepared: &Prepared, parameters: &[ScalarValue]) -> Option<Rows> {
+        prepared.plan.as_ref().filter(|slot| slot.has_answer())?;
+        let statement = prepared.statement()?;
+        let is_query = matches!(statement, Statement::Query(_));
+        // What a transaction block has changed is refreshed first.
+        if !is_query || parameters.len() < prepared.parameters.len() || self.changes().is_some() {
+            return None;
+        }
+        let moment = self.moment().ok()?;
+        self.check_transaction(Some(statement)).ok()?;
+        let settings = self.settings();
+        let slot = self.slot_of(prepared, &settings, parameters)?;
+        let answer = slot.answer(&moment, &settings, parameters)?;
+        if !answer.serves(prepared.columns.as_ref(), None) {
+            return None;
+        }
+        let rows = self.answered(prepared, &answer).ok()?;
+        let tag = statement.tag();
+        Some(Rows { tag, ..rows })
+    }
+
     /// Runs a query whose row is known.
     ///
     /// # Errors

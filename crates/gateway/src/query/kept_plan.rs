@@ -286,6 +286,14 @@ impl PlanSlot {
         fits.then(|| Arc::clone(answer))
     }
 
+    /// Whether [`Self::answer`] may return a row.
+    pub(crate) fn has_answer(&self) -> bool {
+        let slot = self.0.lock();
+        let optimized = slot.as_ref().map(|kept| kept.optimized.lock());
+        let known = optimized.as_ref().and_then(|optimized| optimized.as_ref());
+        known.is_some_and(|known| known.answer.is_some())
+    }
+
     /// Whether [`Self::take`] would return a plan, any number of times.
     fn serves(&self, moment: &Moment, settings: &Settings) -> bool {
         let slot = self.0.lock();

@@ -84,14 +84,8 @@ impl Session {
         let slot = self.slot_of(prepared, &settings, &parameters);
         let known = slot.as_ref();
         let known = known.and_then(|slot| slot.answer(moment, &settings, &parameters));
-        let known = known.filter(|answer| {
-            let reuse = reuse.unwrap_or(answer.reuse);
-            !matches!(reuse, ResultReuse::Fresh | ResultReuse::Only)
-        });
         let expected = prepared.columns.as_ref();
-        if let Some(answer) = known
-            && expected.is_none_or(|expected| same_columns(expected, &answer.schema))
-        {
+        if let Some(answer) = known.filter(|answer| answer.serves(expected, reuse)) {
             return self.answered(prepared, &answer);
         }
         let reused = slot.as_ref();
@@ -120,7 +114,7 @@ impl Session {
     }
 
     /// Returns the slot that may have the plan of a statement: its own, or that of its text.
-    fn slot_of(
+    pub(super) fn slot_of(
         &self,
         prepared: &Prepared,
         settings: &Settings,

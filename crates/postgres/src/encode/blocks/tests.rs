@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
-use crate::encode::{RecordBatch, RowEncoder, Zone};
+use crate::encode::{RowEncoder, Zone};
 
 /// Values in bits of any number, so that those of few digits are as frequent as those of many.
 fn bits(random: &mut StdRng) -> u64 {
