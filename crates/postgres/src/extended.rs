@@ -1,6 +1,7 @@
 //! The extended protocol: prepared statements and portals.
 
 mod cursors;
+mod description;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::sql::ast;
 use lakegate_gateway::{Execution, Marks, Origin, Prepared, TransactionStatus, check_weight};
 
+use self::description::Description;
 use super::backend::{self, tag};
 use super::connection::Connection;
 use super::copy;
@@ -27,6 +29,7 @@ pub(super) struct NamedStatement {
     /// `None` for the empty statement.
     prepared: Option<Arc<Prepared>>,
     parameters: Vec<Parameter>,
+    description: Description,
 }
 
 impl NamedStatement {
@@ -119,6 +122,7 @@ impl Connection {
             None => NamedStatement {
                 prepared: None,
                 parameters: Vec::new(),
+                description: Description::default(),
             },
             Some(parsed) if self.portal_named(&parsed.statement).is_some() => {
                 self.prepare_on_portal(parsed)
@@ -151,6 +155,7 @@ impl Connection {
                 NamedStatement {
                     prepared: Some(Arc::new(prepared)),
                     parameters,
+                    description: Description::default(),
                 }
             }
         };
@@ -267,12 +272,24 @@ impl Connection {
                 (Arc::clone(&portal.statement), &portal.formats[..])
             }
         };
-        let described = match statement.columns() {
-            Some(columns) => {
-                let origins = statement.origins();
-                describe(&mut self.link, columns, origins, formats, style)
+        let is_plain = self.link.encoding.is_none() && formats.iter().all(|f| *f == Format::Text);
+        let known = statement.description.get(&style).filter(|_| is_plain);
+        let described = match (known, statement.columns()) {
+            (Some(known), _) => {
+                self.link.out.extend_from_slice(known);
+                Ok(())
             }
-            None => {
+            (None, Some(columns)) => {
+                let start = self.link.out.len();
+                let origins = statement.origins();
+                let described = describe(&mut self.link, columns, origins, formats, style);
+                if described.is_ok() && is_plain {
+                    let message = self.link.out.get(start..).unwrap_or_default();
+                    statement.description.keep(&style, message);
+                }
+                described
+            }
+            (None, None) => {
                 backend::empty(&mut self.link.out, tag::NO_DATA);
                 Ok(())
             }
