@@ -249,6 +249,7 @@ impl BatchEncoder<'_> {
                 at = copy(out, at, lines.null(), |_| {})?;
                 continue;
             }
+            let (column, row) = distinct(column, row);
             if lines.keeps_plain(place)
                 && let Some((words, length)) = moment(column, row, self.style)
             {
@@ -310,6 +311,7 @@ impl BatchEncoder<'_> {
                 at += LENGTH;
                 continue;
             }
+            let (column, row) = distinct(column, row);
             let start = at + LENGTH;
             let end = match (&column.data, format) {
                 (Data::Text(texts), _) if *format == Format::Text || column.form == Form::Plain => {
@@ -343,6 +345,16 @@ impl BatchEncoder<'_> {
         }
         write_head(out, tag, at)?;
         Ok(at)
+    }
+}
+
+/// Returns the column that has the values of a dictionary, and the place of the one of a row that is
+/// not NULL; of other columns, what is given.
+#[inline]
+fn distinct<'c, 'a>(column: &'c Column<'a>, row: usize) -> (&'c Column<'a>, usize) {
+    match &column.data {
+        Data::Dictionary(keys, values) => (values.as_ref(), keys.get(row) as usize),
+        _ => (column, row),
     }
 }
 

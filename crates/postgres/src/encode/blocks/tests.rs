@@ -147,7 +147,15 @@ fn columns(random: &mut StdRng, rows: usize) -> Vec<ArrayRef> {
     columns.push(Arc::new(StringArray::from_iter(texts.clone())));
     columns.push(Arc::new(LargeStringArray::from_iter(texts.clone())));
     columns.push(Arc::new(StringViewArray::from_iter(texts.clone())));
-    let keyed: DictionaryArray<Int8Type> = texts.iter().map(|_| Some("a,b")).collect();
+    let keyed: DictionaryArray<Int8Type> = texts
+        .iter()
+        .enumerate()
+        .map(|(n, text)| text.as_ref().map(|_| ["a,b", "", "x"][n % 3]))
+        .collect();
+    columns.push(Arc::new(keyed));
+    let keys = Int8Array::from(some(random, rows, |r| r.random_range(0..2i8)));
+    let moments = TimestampSecondArray::from(vec![Some(86_400), None]);
+    let keyed = DictionaryArray::new(keys, Arc::new(moments));
     columns.push(Arc::new(keyed));
     let bytes = texts.iter().map(|text| text.as_ref().map(String::as_bytes));
     columns.push(Arc::new(BinaryArray::from_iter(bytes)));
