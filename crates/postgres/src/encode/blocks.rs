@@ -27,8 +27,8 @@ use crate::link::WRITE_AT;
 /// The most rows of a block. Its cells and its output fit the first cache of a processor.
 const BLOCK: usize = 64;
 
-/// Fewer rows are written one by one.
-const FEW: usize = 4;
+/// Fewer rows are written one by one: cells would cost more than they save.
+const FEW: usize = 16;
 
 /// The length in bytes that output grows to at most by rows that are shorter. TLS takes as much at
 /// once.
