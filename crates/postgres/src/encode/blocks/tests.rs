@@ -325,13 +325,11 @@ fn rows_of_any_length_are_written() {
     let lengths = [
         0, 15, 16, 17, 40_000, 70_000, 5, 65_000, 30_000, 30_000, 30_000, 1,
     ];
-    let texts: Vec<String> = lengths
-        .iter()
-        .map(|length| "x,".repeat(*length / 2))
-        .collect();
-    let lists = lengths.map(|length| Some(vec![Some(1); length / 8]));
+    let lengths = lengths.repeat(3);
+    let texts = lengths.iter().map(|length| "x,".repeat(length / 2));
+    let lists = lengths.iter().map(|length| Some(vec![Some(1); length / 8]));
     let batch = batch_of(vec![
-        Arc::new(StringViewArray::from_iter_values(texts.iter())),
+        Arc::new(StringViewArray::from_iter_values(texts)),
         Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(lists)),
     ]);
     compare(&batch, 0);
