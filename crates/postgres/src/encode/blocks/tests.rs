@@ -322,7 +322,7 @@ fn columns_of_each_type_are_written_alone() {
 
 #[test]
 fn rows_of_any_length_are_written() {
-    let lengths = [
+    let lengths: [usize; 12] = [
         0, 15, 16, 17, 40_000, 70_000, 5, 65_000, 30_000, 30_000, 30_000, 1,
     ];
     let lengths = lengths.repeat(3);
