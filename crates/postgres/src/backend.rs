@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 use lakegate_error::Error;
 use lakegate_gateway::{Origin, TransactionStatus, Warning};
 
-use super::encode::Format;
+use super::encode::{Format, put_uint};
 use super::types::PgType;
 
 /// Appends a message: its type, its length, and what `body` writes.
@@ -116,11 +116,16 @@ pub(super) fn ready_for_query(out: &mut BytesMut, status: TransactionStatus) {
 
 /// Appends CommandComplete. `rows`: the count that is part of the tag.
 pub(super) fn command_complete(out: &mut BytesMut, tag: &str, rows: Option<u64>) {
-    message(out, b'C', |out| match rows {
+    message(out, b'C', |out| {
+        let Some(rows) = rows else {
+            return put_text(out, tag);
+        };
+        out.put_slice(tag.as_bytes());
         // The 0 is historic: it was the OID of the inserted row.
-        Some(rows) if tag == "INSERT" => put_text(out, &format!("INSERT 0 {rows}")),
-        Some(rows) => put_text(out, &format!("{tag} {rows}")),
-        None => put_text(out, tag),
+        let between: &[u8] = if tag == "INSERT" { b" 0 " } else { b" " };
+        out.put_slice(between);
+        put_uint(out, rows);
+        out.put_u8(0);
     });
 }
 

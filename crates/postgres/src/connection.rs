@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -49,6 +50,9 @@ pub(super) struct Connection {
     reported: Vec<Option<String>>,
     /// The settings at the last report.
     reported_of: Option<Settings>,
+    /// How long the client may send nothing, outside of a transaction block and within one. Of the
+    /// settings at the last report.
+    idle_limits: [Option<Duration>; 2],
     /// What text output depends on, with the settings that it is of.
     style: Option<(Settings, Style)>,
     /// After an error in the extended protocol, messages are skipped up to the next Sync.
@@ -76,6 +80,7 @@ async fn serve_with(options: PostgresOptions, opened: LoggedIn) {
         options,
         reported: vec![None; REPORTED.len()],
         reported_of: None,
+        idle_limits: [None; 2],
         style: None,
         skipping: false,
         is_ready: false,
@@ -113,7 +118,7 @@ impl Connection {
     async fn messages(&mut self) -> Ended {
         loop {
             let limit = match self.is_ready {
-                true => self.session.idle_timeout(),
+                true => self.idle_limit(),
                 false => None,
             };
             let frame = match self.link.frame_within(limit).await {
@@ -123,13 +128,25 @@ impl Connection {
             };
             self.session.answers();
             let answered = self.frame(frame).await;
-            self.session.has_answered();
+            // A message that is there is answered next, which says the same.
+            if !self.link.has_frame() {
+                self.session.has_answered();
+            }
             if let Err(ended) = answered {
                 return ended;
             }
             if let Err(ended) = self.link.flush_if_large().await {
                 return ended;
             }
+        }
+    }
+
+    /// Returns how long the client may send nothing in the state that the session is in.
+    fn idle_limit(&self) -> Option<Duration> {
+        let [outside, within] = self.idle_limits;
+        match self.session.transaction_status() {
+            TransactionStatus::Idle => outside,
+            TransactionStatus::InTransaction | TransactionStatus::Failed => within,
         }
     }
 
@@ -174,7 +191,12 @@ impl Connection {
             }
             Message::Sync => {
                 self.skipping = false;
-                match self.end_message().boxed().await {
+                // Most messages are no transaction, and need no future for its end.
+                let ended = match self.session.is_in_message() {
+                    true => self.end_message().boxed().await,
+                    false => Ok(()),
+                };
+                match ended {
                     Ok(()) => {}
                     Err(Failed::Statement(error)) if is_over(&error) => {
                         return Err(Ended::Lost(error));
@@ -192,7 +214,10 @@ impl Connection {
             Message::Copy => return Ok(()),
             Message::Parse { name, query, types } => self.parse(name, &query, &types).boxed().await,
             Message::Bind(bind) => self.bind(bind),
-            Message::Describe(target) => self.describe(&target).boxed().await,
+            Message::Describe(target) => match self.describe(&target) {
+                Some(done) => done,
+                None => self.describe_cursor(target.name()).boxed().await,
+            },
             Message::Execute { portal, max_rows } => self.execute(&portal, max_rows).boxed().await,
             Message::Close(target) => {
                 self.close(&target);
@@ -244,6 +269,11 @@ impl Connection {
             return;
         }
         self.link.encoding = settings.client_encoding();
+        let limits = [
+            "idle_session_timeout",
+            "idle_in_transaction_session_timeout",
+        ];
+        self.idle_limits = limits.map(|name| settings.time_limit(name));
         for (name, reported) in REPORTED.iter().zip(&mut self.reported) {
             let value = settings.get(name).ok();
             if value.is_some() && value != *reported {

@@ -1,6 +1,7 @@
 //! The extended protocol: prepared statements and portals.
 
 mod cursors;
+mod description;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::sql::ast;
 use lakegate_gateway::{Execution, Marks, Origin, Prepared, TransactionStatus, check_weight};
 
+use self::description::Description;
 use super::backend::{self, tag};
 use super::connection::Connection;
 use super::copy;
@@ -27,6 +29,7 @@ pub(super) struct NamedStatement {
     /// `None` for the empty statement.
     prepared: Option<Arc<Prepared>>,
     parameters: Vec<Parameter>,
+    description: Description,
 }
 
 impl NamedStatement {
@@ -119,6 +122,7 @@ impl Connection {
             None => NamedStatement {
                 prepared: None,
                 parameters: Vec::new(),
+                description: Description::default(),
             },
             Some(parsed) if self.portal_named(&parsed.statement).is_some() => {
                 self.prepare_on_portal(parsed)
@@ -151,6 +155,7 @@ impl Connection {
                 NamedStatement {
                     prepared: Some(Arc::new(prepared)),
                     parameters,
+                    description: Description::default(),
                 }
             }
         };
@@ -247,30 +252,49 @@ impl Connection {
         Ok(())
     }
 
-    pub(super) async fn describe(&mut self, target: &Target) -> Result<(), Failed> {
+    /// Describes a statement or a portal. `None`: there is no such portal, but perhaps a cursor.
+    pub(super) fn describe(&mut self, target: &Target) -> Option<Result<(), Failed>> {
         let style = self.style();
         let (statement, formats) = match target {
             Target::Statement(name) => {
-                let statement = self.statement(name)?;
+                let statement = match self.statement(name) {
+                    Ok(statement) => statement,
+                    Err(unknown) => return Some(Err(unknown.into())),
+                };
                 backend::parameter_description(
                     &mut self.link.out,
                     statement.parameters.iter().map(Parameter::oid),
                 );
                 (statement, &[][..])
             }
-            Target::Portal(name) => match self.portals.get(name) {
-                Some(portal) => (Arc::clone(&portal.statement), &portal.formats[..]),
-                None => return self.describe_cursor(name).boxed().await,
-            },
-        };
-        match statement.columns() {
-            Some(columns) => {
-                let origins = statement.origins();
-                describe(&mut self.link, columns, origins, formats, style)?;
+            Target::Portal(name) => {
+                let portal = self.portals.get(name)?;
+                (Arc::clone(&portal.statement), &portal.formats[..])
             }
-            None => backend::empty(&mut self.link.out, tag::NO_DATA),
-        }
-        Ok(())
+        };
+        let is_plain = self.link.encoding.is_none() && formats.iter().all(|f| *f == Format::Text);
+        let known = statement.description.get(&style).filter(|_| is_plain);
+        let described = match (known, statement.columns()) {
+            (Some(known), _) => {
+                self.link.out.extend_from_slice(known);
+                Ok(())
+            }
+            (None, Some(columns)) => {
+                let start = self.link.out.len();
+                let origins = statement.origins();
+                let described = describe(&mut self.link, columns, origins, formats, style);
+                if described.is_ok() && is_plain {
+                    let message = self.link.out.get(start..).unwrap_or_default();
+                    statement.description.keep(&style, message);
+                }
+                described
+            }
+            (None, None) => {
+                backend::empty(&mut self.link.out, tag::NO_DATA);
+                Ok(())
+            }
+        };
+        Some(described.map_err(Failed::from))
     }
 
     pub(super) async fn execute(&mut self, name: &str, max_rows: i32) -> Result<(), Failed> {
@@ -366,8 +390,14 @@ impl Connection {
             self.copy_in(prepared, copy).boxed().await?;
             return Ok(State::Ran);
         }
-        let session = Arc::clone(&self.session);
-        let rows = match self.link.run(session.execute(prepared, values)).await?? {
+        let execution = match self.session.known_answer(prepared, &values) {
+            Some(rows) => Execution::Rows(rows),
+            None => {
+                let session = Arc::clone(&self.session);
+                self.link.run(session.execute(prepared, values)).await??
+            }
+        };
+        let rows = match execution {
             Execution::Command { tag, rows } => {
                 self.completed(&tag, rows);
                 return Ok(State::Ran);
@@ -453,12 +483,13 @@ fn name_taken(name: &str) -> Error {
 
 /// Returns whether the types of `actual` match the announced `described`.
 fn same_types(described: &SchemaRef, actual: &SchemaRef) -> bool {
-    let types = |schema: &SchemaRef| -> Vec<u32> {
-        schema
-            .fields()
-            .iter()
-            .map(|field| types::of_field(field).oid)
-            .collect()
-    };
-    Arc::ptr_eq(described, actual) || types(described) == types(actual)
+    if Arc::ptr_eq(described, actual) {
+        return true;
+    }
+    let (described, actual) = (described.fields(), actual.fields());
+    let mut pairs = described.iter().zip(actual.iter());
+    described.len() == actual.len()
+        && pairs.all(|(one, other)| {
+            Arc::ptr_eq(one, other) || types::of_field(one).oid == types::of_field(other).oid
+        })
 }

@@ -44,6 +44,14 @@ pub(super) enum Target {
     Portal(String),
 }
 
+impl Target {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Statement(name) | Self::Portal(name) => name,
+        }
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Bind {
     pub portal: String,
@@ -136,9 +144,9 @@ impl Body {
             .iter()
             .position(|b| *b == 0)
             .ok_or_else(|| malformed("a string has no end"))?;
-        let bytes = self.0.split_to(end);
-        self.0.advance(1);
-        client_text::text(&bytes, self.1)
+        let text = client_text::text(self.0.get(..end).unwrap_or_default(), self.1)?;
+        self.0.advance(end + 1);
+        Ok(text)
     }
 
     /// Reads a 16-bit count, then that many items of at least `size` bytes each.

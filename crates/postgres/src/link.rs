@@ -236,6 +236,14 @@ impl Link {
         self.input.first() == Some(&b'S')
     }
 
+    /// Returns whether a further message has arrived in whole.
+    pub(crate) fn has_frame(&self) -> bool {
+        let [_, a, b, c, d, ..] = self.input[..] else {
+            return false;
+        };
+        self.input.len() > u32::from_be_bytes([a, b, c, d]) as usize
+    }
+
     /// Takes a complete message from the input buffer.
     fn buffered_frame(&mut self) -> Result<Option<Frame>, Ended> {
         let [tag, a, b, c, d, ..] = self.input[..] else {

@@ -2,23 +2,29 @@
 //! place in a queue.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use futures::StreamExt;
-use lakegate_dialect::postgres::Settings;
+use lakegate_dialect::postgres::ResultReuse;
 use lakegate_error::{Error, Result};
+use lakegate_lake::meter::QueryMeter;
+use lakegate_sql::ast::Statement;
 
 use crate::Rows;
-use crate::moment::Moment;
 use crate::query::column_names::renamed;
+use crate::query::kept_plan::PlanInputs;
+use crate::query::logical_plan::same_columns;
 use crate::query::origins::Origin;
 use crate::query::planning::Planning;
+use crate::query::submit::application_of;
 use crate::query::watch::QueryWatch;
 use crate::session::Session;
 use crate::session::prepared::Prepared;
+use crate::workgroup::WorkgroupLimits;
 
 /// The maximum size of the values of a row that is made outside of the memory pool, in bytes.
 const MAX_BYTES: usize = 64 << 10;
@@ -33,41 +39,92 @@ pub(crate) struct Answer {
     pub schema: SchemaRef,
     row: RecordBatch,
     origins: Arc<[Option<Origin>]>,
-    /// The current database, for the history.
-    database: String,
+    /// How later executions use results, as the settings have it.
+    reuse: ResultReuse,
+    /// What the history says of later executions.
+    submission: AnswerSubmission,
+}
+
+/// What is known of the submissions of later executions: they have the settings and the workgroup that
+/// the plan was made with.
+#[derive(Debug)]
+pub(crate) struct AnswerSubmission {
+    /// The current database.
+    pub database: String,
+    pub limits: WorkgroupLimits,
+    pub application_name: Option<String>,
+    pub timeout: Option<Duration>,
+    /// Nothing is read.
+    pub meter: Arc<QueryMeter>,
 }
 
 impl Answer {
-    /// Returns the row of an optimised plan, if it is a small one of literals.
-    pub(crate) fn of(plan: &LogicalPlan, planning: &Planning) -> Option<Self> {
+    /// Returns whether the row may be the result of an execution. `expected`: the announced columns.
+    /// `reuse`: overrides the session's setting.
+    pub(crate) fn serves(&self, expected: Option<&SchemaRef>, reuse: Option<ResultReuse>) -> bool {
+        let is_stored = matches!(
+            reuse.unwrap_or(self.reuse),
+            ResultReuse::Fresh | ResultReuse::Only
+        );
+        !is_stored && expected.is_none_or(|expected| same_columns(expected, &self.schema))
+    }
+
+    /// Returns the row of an optimised plan, if it is a small one of literals. `inputs`: what the plan
+    /// was made from.
+    pub(crate) fn of(plan: &LogicalPlan, planning: &Planning, inputs: &PlanInputs) -> Option<Self> {
         let row = constant_row(plan)?;
+        let settings = &inputs.settings;
+        let limits = inputs.moment.query_limits(&settings.workgroup()).ok()?;
         let schema = planning.names.schema(plan.schema().inner());
         let row = renamed(row, &schema).ok()?;
         (row.get_array_memory_size() <= MAX_KEPT_BYTES).then(|| Self {
             schema,
             row,
             origins: planning.origins(),
-            database: planning.database.clone(),
+            reuse: settings.result_reuse(),
+            submission: AnswerSubmission {
+                database: planning.database.clone(),
+                limits,
+                application_name: application_of(settings),
+                timeout: settings.statement_timeout(),
+                meter: Arc::default(),
+            },
         })
     }
 }
 
 impl Session {
+    /// Returns the rows of a prepared query whose row is known. [`Session::execute`] returns them, too,
+    /// but has to be waited for. `None`: the row is not known, or the statement fails, which `execute`
+    /// says.
+    pub fn known_answer(&self, prepared: &Prepared, parameters: &[ScalarValue]) -> Option<Rows> {
+        prepared.plan.as_ref().filter(|slot| slot.has_answer())?;
+        let statement = prepared.statement()?;
+        let is_query = matches!(statement, Statement::Query(_));
+        // What a transaction block has changed is refreshed first.
+        if !is_query || parameters.len() < prepared.parameters.len() || self.changes().is_some() {
+            return None;
+        }
+        let moment = self.moment().ok()?;
+        self.check_transaction(Some(statement)).ok()?;
+        let settings = self.settings();
+        let slot = self.slot_of(prepared, &settings, parameters)?;
+        let answer = slot.answer(&moment, &settings, parameters)?;
+        if !answer.serves(prepared.columns.as_ref(), None) {
+            return None;
+        }
+        let rows = self.answered(prepared, &answer).ok()?;
+        let tag = statement.tag();
+        Some(Rows { tag, ..rows })
+    }
+
     /// Runs a query whose row is known.
     ///
     /// # Errors
-    /// The workgroup is dropped, disabled or not granted; the session is over; the server is
-    /// shutting down.
-    pub(crate) fn answered(
-        &self,
-        moment: &Moment,
-        settings: &Settings,
-        prepared: &Prepared,
-        answer: &Answer,
-    ) -> Result<Rows> {
-        let limits = moment.query_limits(&settings.workgroup())?;
-        let (text, database) = (prepared.source.text(), answer.database.clone());
-        let query = self.submit_answered(&text, database, limits, 1)?;
+    /// The session is over; the server is shutting down.
+    pub(crate) fn answered(&self, prepared: &Prepared, answer: &Answer) -> Result<Rows> {
+        let text = prepared.source.text();
+        let query = self.submit_answered(&text, &answer.submission, 1)?;
         let rows = futures::stream::iter([Ok::<_, Error>(answer.row.clone())]);
         Ok(Rows {
             schema: Arc::clone(&answer.schema),

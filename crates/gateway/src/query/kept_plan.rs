@@ -167,7 +167,7 @@ impl KeptPlan {
             *self.optimized.lock() = Some(Optimized {
                 parameters: parameters.to_vec(),
                 plan: plan.clone(),
-                answer: Answer::of(plan, &self.planning).map(Arc::new),
+                answer: Answer::of(plan, &self.planning, &self.inputs).map(Arc::new),
             });
         }
     }
@@ -311,6 +311,14 @@ impl PlanSlot {
         let answer = known.answer.as_ref()?;
         let fits = kept.inputs.are(moment, settings);
         fits.then(|| Arc::clone(answer))
+    }
+
+    /// Whether [`Self::answer`] may return a row.
+    pub(crate) fn has_answer(&self) -> bool {
+        let slot = self.0.lock();
+        let optimized = slot.as_ref().map(|kept| kept.optimized.lock());
+        let known = optimized.as_ref().and_then(|optimized| optimized.as_ref());
+        known.is_some_and(|known| known.answer.is_some())
     }
 
     /// Whether [`Self::take`] would return a plan, any number of times.

@@ -33,6 +33,7 @@ pub(crate) mod rewording;
 pub(crate) mod rewrites;
 pub(crate) mod run;
 pub(crate) mod running;
+mod signal;
 pub(crate) mod source;
 pub(crate) mod stalled;
 mod stats;

@@ -92,17 +92,11 @@ impl Session {
         let has_open_digits = roomy.is_some();
         let prepared = roomy.as_ref().unwrap_or(prepared);
         let slot = self.slot_of(prepared, &settings, &parameters);
-        let is_stored = matches!(
-            reuse.unwrap_or(settings.result_reuse()),
-            ResultReuse::Fresh | ResultReuse::Only
-        );
-        let known = slot.as_ref().filter(|_| !is_stored);
+        let known = slot.as_ref();
         let known = known.and_then(|slot| slot.answer(moment, &settings, &parameters));
         let expected = prepared.columns.as_ref();
-        if let Some(answer) = known
-            && expected.is_none_or(|expected| same_columns(expected, &answer.schema))
-        {
-            return self.answered(moment, &settings, prepared, &answer);
+        if let Some(answer) = known.filter(|answer| answer.serves(expected, reuse)) {
+            return self.answered(prepared, &answer);
         }
         let reused = slot.as_ref();
         let reused = reused.and_then(|slot| slot.take(moment, &settings, &parameters));
@@ -131,7 +125,7 @@ impl Session {
     }
 
     /// Returns the slot that may have the plan of a statement: its own, or that of its text.
-    fn slot_of(
+    pub(super) fn slot_of(
         &self,
         prepared: &Prepared,
         settings: &Settings,

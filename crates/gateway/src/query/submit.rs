@@ -1,16 +1,24 @@
 //! Submission: turns a statement of a session into a query in the history.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use lakegate_dialect::postgres::Settings;
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
 use lakegate_sql::redact;
 
 use crate::auth::session_is_over;
 use crate::moment::Moment;
+use crate::query::constant_row::AnswerSubmission;
 use crate::query::life::{Query, Submission};
 use crate::session::Session;
 use crate::workgroup::{QueryResources, WorkgroupLimits};
+
+/// Returns the name of the client's program, for the history.
+pub(super) fn application_of(settings: &Settings) -> Option<String> {
+    Some(settings.application_name()).filter(|name| !name.is_empty())
+}
 
 impl Session {
     /// Adds a statement to the history. From now on it can be cancelled.
@@ -26,7 +34,9 @@ impl Session {
         limits: WorkgroupLimits,
         meter: Arc<QueryMeter>,
     ) -> Result<Arc<Query>> {
-        let submission = self.submission(text, database, limits, meter)?;
+        let settings = self.settings();
+        let (name, timeout) = (application_of(&settings), settings.statement_timeout());
+        let submission = self.submission(text, database, limits, meter, name, timeout)?;
         let events = Arc::clone(&self.gateway.events);
         let query = Query::submit(submission, events, Arc::clone(&self.gateway.running));
         self.begins(&query)?;
@@ -42,11 +52,17 @@ impl Session {
     pub(crate) fn submit_answered(
         &self,
         text: &str,
-        database: String,
-        limits: WorkgroupLimits,
+        known: &AnswerSubmission,
         rows: u64,
     ) -> Result<Arc<Query>> {
-        let submission = self.submission(text, database, limits, Arc::default())?;
+        let submission = self.submission(
+            text,
+            known.database.clone(),
+            known.limits.clone(),
+            Arc::clone(&known.meter),
+            known.application_name.clone(),
+            known.timeout,
+        )?;
         let events = Arc::clone(&self.gateway.events);
         let query = Query::unsubmitted(submission, events, Arc::clone(&self.gateway.running));
         self.begins(&query)?;
@@ -60,6 +76,8 @@ impl Session {
         database: String,
         limits: WorkgroupLimits,
         meter: Arc<QueryMeter>,
+        application_name: Option<String>,
+        timeout: Option<Duration>,
     ) -> Result<Submission> {
         if self.gateway.is_shutting_down() {
             return Err(Error::new(
@@ -67,14 +85,13 @@ impl Session {
                 "the server is shutting down and takes no new queries",
             ));
         }
-        let settings = self.settings();
         Ok(Submission {
             principal: self.principal().clone(),
             database,
             text: redact(text),
             protocol: self.protocol.name().to_owned(),
-            application_name: Some(settings.application_name()).filter(|name| !name.is_empty()),
-            timeout: settings.statement_timeout(),
+            application_name,
+            timeout,
             resources: QueryResources::new(limits, meter, Arc::clone(&self.gateway.queues)),
         })
     }

@@ -111,10 +111,7 @@ impl Session {
             };
             statement.is_kept_for_commit() || matches!(executed, Statement::Execute(_))
         });
-        let ends_block = matches!(
-            statement,
-            Some(Statement::Commit(_) | Statement::Rollback(_) | Statement::RollbackTo(_))
-        );
+        let ends_block = statement.is_some_and(ends_block);
         if may_change {
             let none = || Changes::new(&self.gateway);
             self.state.lock().transaction.begin_changes(none);
@@ -144,7 +141,9 @@ impl Session {
     ) -> Result<Execution> {
         if let Some(statement) = prepared.statement() {
             self.check_stateful(statement)?;
-            if let Some(execution) = self.end_of_block(statement).await? {
+            if ends_block(statement)
+                && let Some(execution) = self.end_of_block(statement).await?
+            {
                 return Ok(execution);
             }
         }
@@ -327,6 +326,14 @@ impl Session {
             "log in by Handshake and send its bearer token, or keep cookies and begin with SetSessionOptions",
         ))
     }
+}
+
+/// Returns whether a statement ends a transaction block or a part of it.
+fn ends_block(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Commit(_) | Statement::Rollback(_) | Statement::RollbackTo(_)
+    )
 }
 
 /// The error of a COPY that the client's protocol has no messages for.

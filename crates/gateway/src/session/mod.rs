@@ -29,7 +29,6 @@ use futures::future::BoxFuture;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use lakegate_catalog::model::names::RESERVED_DATABASES;
@@ -257,17 +256,6 @@ impl Session {
 
     pub(crate) fn opened_at(&self) -> DateTime<Utc> {
         self.opened_at
-    }
-
-    /// Returns how long the client may send nothing in the state that the session is in.
-    pub fn idle_timeout(&self) -> Option<Duration> {
-        let state = self.state.lock();
-        state.settings.time_limit(match state.transaction.status() {
-            TransactionStatus::Idle => "idle_session_timeout",
-            TransactionStatus::InTransaction | TransactionStatus::Failed => {
-                "idle_in_transaction_session_timeout"
-            }
-        })
     }
 
     pub fn transaction_status(&self) -> TransactionStatus {

@@ -17,7 +17,7 @@ use std::ops::Range;
 use bytes::BytesMut;
 use lakegate_error::{Error, Result};
 
-use super::cells::{Cell, WORD, fill, has_cells};
+use super::cells::{Cell, WORD, fill, has_cells, moment};
 use super::column::{Column, Data};
 use super::{BatchEncoder, Format, LENGTH, Style, binary, text};
 use crate::copy::Lines;
@@ -27,8 +27,8 @@ use crate::link::WRITE_AT;
 /// The most rows of a block. Its cells and its output fit the first cache of a processor.
 const BLOCK: usize = 64;
 
-/// Fewer rows are written one by one.
-const FEW: usize = 4;
+/// Fewer rows are written one by one: cells would cost more than they save.
+const FEW: usize = 16;
 
 /// The length in bytes that output grows to at most by rows that are shorter. TLS takes as much at
 /// once.
@@ -249,6 +249,14 @@ impl BatchEncoder<'_> {
                 at = copy(out, at, lines.null(), |_| {})?;
                 continue;
             }
+            let (column, row) = distinct(column, row);
+            if lines.keeps_plain(place)
+                && let Some((words, length)) = moment(column, row, self.style)
+            {
+                put_words(out, at, words)?;
+                at += length;
+                continue;
+            }
             let (end, found) = match &column.data {
                 Data::Text(texts) => match texts.inline(row) {
                     Some((word, length)) => {
@@ -303,6 +311,7 @@ impl BatchEncoder<'_> {
                 at += LENGTH;
                 continue;
             }
+            let (column, row) = distinct(column, row);
             let start = at + LENGTH;
             let end = match (&column.data, format) {
                 (Data::Text(texts), _) if *format == Format::Text || column.form == Form::Plain => {
@@ -314,12 +323,20 @@ impl BatchEncoder<'_> {
                         None => copy(out, start, texts.get(row).as_bytes(), |_| {})?,
                     }
                 }
-                (_, format) => {
-                    blocks.value.clear();
-                    match format {
-                        Format::Text => text::put(&mut blocks.value, column, row, self.style)?,
-                        Format::Binary => binary::put(&mut blocks.value, column, row, self.style)?,
+                (_, Format::Text) => match moment(column, row, self.style) {
+                    Some((words, length)) => {
+                        put_words(out, start, words)?;
+                        start + length
                     }
+                    None => {
+                        blocks.value.clear();
+                        text::put(&mut blocks.value, column, row, self.style)?;
+                        copy(out, start, &blocks.value, |_| {})?
+                    }
+                },
+                (_, Format::Binary) => {
+                    blocks.value.clear();
+                    binary::put(&mut blocks.value, column, row, self.style)?;
                     copy(out, start, &blocks.value, |_| {})?
                 }
             };
@@ -328,6 +345,16 @@ impl BatchEncoder<'_> {
         }
         write_head(out, tag, at)?;
         Ok(at)
+    }
+}
+
+/// Returns the column that has the values of a dictionary, and the place of the one of a row that is
+/// not NULL; of other columns, what is given.
+#[inline]
+fn distinct<'c, 'a>(column: &'c Column<'a>, row: usize) -> (&'c Column<'a>, usize) {
+    match &column.data {
+        Data::Dictionary(keys, values) => (values.as_ref(), keys.get(row) as usize),
+        _ => (column, row),
     }
 }
 
@@ -343,6 +370,15 @@ fn room<const N: usize>(out: &mut [u8], at: usize) -> std::result::Result<&mut [
 fn write_head(out: &mut [u8], tag: u8, length: usize) -> std::result::Result<(), Stop> {
     let [a, b, c, d] = ((length - 1) as u32).to_be_bytes();
     *room(out, 0)? = [tag, a, b, c, d];
+    Ok(())
+}
+
+/// Writes two words.
+#[inline]
+fn put_words(out: &mut [u8], at: usize, words: [u128; 2]) -> std::result::Result<(), Stop> {
+    let [first, second] = words.map(u128::to_le_bytes);
+    *room(out, at)? = first;
+    *room(out, at + WORD)? = second;
     Ok(())
 }
 

@@ -9,8 +9,10 @@ use std::sync::LazyLock;
 
 use super::arrays::{Decimals, IntWidth, Ints, object_id};
 use super::column::{Column, Data};
-use super::number::{short_float, short_numeric, short_scale, short_text};
-use super::time::{self, day_digits, pg_date, pg_time, pg_timestamp};
+use super::number::{
+    ASCII_ZEROS, eight_digits, short_float, short_numeric, short_scale, short_text, two_digits,
+};
+use super::time::{self, DAY_MICROS, day_digits, pg_date, pg_time, pg_timestamp};
 use super::{DateForm, Format, Style};
 use crate::forms::Form;
 
@@ -254,4 +256,60 @@ fn date(known: &[u64], days: i64) -> Option<(u128, usize)> {
     let dash = u64::from(b'-');
     let first = year | (dash << 32) | (month << 40) | (dash << 56);
     Some((u128::from(first) | (u128::from(day) << 64), 10))
+}
+
+/// Returns the ISO text of a timestamp that is not NULL as two words, and its length, if its year has
+/// four digits.
+#[inline]
+pub(super) fn moment(column: &Column<'_>, row: usize, style: &Style) -> Option<([u128; 2], usize)> {
+    let Data::Timestamp(values, unit, zoned) = &column.data else {
+        return None;
+    };
+    if style.dates != DateForm::Iso {
+        return None;
+    }
+    let micros = time::micros(*values.get(row)?, *unit, "timestamp").ok()?;
+    timestamp(micros, zoned.0.then(|| style.zone.offset_at(micros)))
+}
+
+/// `micros`: since 1970. `offset`: the seconds east of UTC of the clock that shows it, which follow.
+fn timestamp(micros: i64, offset: Option<i32>) -> Option<([u128; 2], usize)> {
+    let shift = i64::from(offset.unwrap_or(0)) * 1_000_000;
+    let shown = micros.checked_add(shift)?;
+    let (days, of_day) = (shown.div_euclid(DAY_MICROS), shown.rem_euclid(DAY_MICROS));
+    let (date, _) = date(DAYS.as_slice(), days)?;
+    let (seconds, fraction) = ((of_day / 1_000_000) as u32, (of_day % 1_000_000) as u32);
+    let clock = seconds / 3600 * 10_000 + seconds / 60 % 60 * 100 + seconds % 60;
+    // `HHMMSS`, and with colons.
+    let digits = (eight_digits(clock) | ASCII_ZEROS) >> 16;
+    let colon = u64::from(b':');
+    let minutes = (digits & 0xffff) | (colon << 16) | ((digits & 0xffff_0000) << 8);
+    let clock = minutes | (colon << 40) | ((digits >> 32) << 48);
+    // Ten bytes of the date, a space, and five bytes of the clock.
+    let space = u128::from(b' ') << 80;
+    let first = date | space | (u128::from(clock & 0xff_ffff_ffff) << 88);
+    let (mut second, mut length) = (u128::from(clock >> 40), 3);
+    if fraction > 0 {
+        let digits = eight_digits(fraction) >> 16;
+        let zeros = (digits.leading_zeros() - 16) / 8;
+        let count = 6 - zeros;
+        let text = (digits | (ASCII_ZEROS >> 16)) & ((1 << (8 * count)) - 1);
+        second |= ((u128::from(text) << 8) | u128::from(b'.')) << 24;
+        length += 1 + count;
+    }
+    if let Some(offset) = offset {
+        let sign = if offset < 0 { b'-' } else { b'+' };
+        let minutes = offset.unsigned_abs() / 60;
+        if minutes * 60 != offset.unsigned_abs() {
+            return None;
+        }
+        let ([a, b], [c, d]) = (two_digits(minutes / 60), two_digits(minutes % 60));
+        let (text, count) = match minutes % 60 {
+            0 => ([sign, a, b, 0, 0, 0, 0, 0], 3),
+            _ => ([sign, a, b, b':', c, d, 0, 0], 6),
+        };
+        second |= u128::from(u64::from_le_bytes(text)) << (8 * length);
+        length += count;
+    }
+    Some(([first, second], WORD + length as usize))
 }

@@ -31,7 +31,7 @@ use lakegate_gateway::values::{Encoding, IntervalStyle};
 use self::blocks::Blocks;
 use self::column::Column;
 pub(crate) use self::dates::{DateForm, ZoneName};
-pub(crate) use self::number::ASCII_ZEROS;
+pub(crate) use self::number::{ASCII_ZEROS, put_uint};
 pub(crate) use self::time::Zone;
 use super::copy::Lines;
 use super::forms::Form;
@@ -162,11 +162,12 @@ impl RowEncoder {
                 self.columns.len()
             )));
         }
-        let columns = batch.columns().iter().zip(&self.columns);
-        let columns =
-            columns.map(|(array, (pg, format))| Ok((Column::new(array.as_ref(), *pg)?, *format)));
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for (array, (pg, format)) in batch.columns().iter().zip(&self.columns) {
+            columns.push((Column::new(array.as_ref(), *pg)?, *format));
+        }
         Ok(BatchEncoder {
-            columns: columns.collect::<Result<_>>()?,
+            columns,
             style: &self.style,
             blocks: Blocks::default(),
         })

@@ -11,7 +11,8 @@ pub(super) fn put_int(out: &mut BytesMut, value: i64) {
     put_short_decimal(out, value < 0, value.unsigned_abs(), 0);
 }
 
-pub(super) fn put_uint(out: &mut BytesMut, value: u64) {
+/// Appends a number in decimal digits.
+pub(crate) fn put_uint(out: &mut BytesMut, value: u64) {
     put_short_decimal(out, false, value, 0);
 }
 

@@ -10,6 +10,7 @@ use lakegate_gateway::sql::Parsed;
 use lakegate_gateway::sql::ast::{Fetch, FetchDirection, Statement};
 use lakegate_gateway::{Execution, Prepared, TransactionStatus};
 
+use super::description::Description;
 use super::{NamedStatement, State, cannot_run, name_taken, unknown_portal};
 use crate::backend::{self, tag};
 use crate::connection::Connection;
@@ -44,6 +45,7 @@ impl Connection {
         NamedStatement {
             prepared: Some(Arc::new(prepared)),
             parameters: Vec::new(),
+            description: Description::default(),
         }
     }
 
@@ -147,7 +149,7 @@ impl Connection {
     }
 
     /// Describes a cursor of DECLARE, as drivers describe it: as a portal.
-    pub(super) async fn describe_cursor(&mut self, name: &str) -> Result<(), Failed> {
+    pub(crate) async fn describe_cursor(&mut self, name: &str) -> Result<(), Failed> {
         let (prepared, formats) = self.cursor(name, FetchDirection::Next).await?;
         let columns = prepared.columns.as_ref();
         let columns = columns.ok_or_else(|| unknown_portal(name))?;

@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
-use crate::encode::{RecordBatch, RowEncoder, Zone};
+use crate::encode::{RowEncoder, Zone};
 
 /// Values in bits of any number, so that those of few digits are as frequent as those of many.
 fn bits(random: &mut StdRng) -> u64 {
@@ -122,8 +122,15 @@ fn columns(random: &mut StdRng, rows: usize) -> Vec<ArrayRef> {
             _ => r.random_range(-400..40_000),
         }
     };
-    let micros =
-        |r: &mut StdRng| r.random_range(-200_000_000_000_000_000..9_000_000_000_000_000_000i64);
+    let micros = |r: &mut StdRng| -> i64 {
+        let near = r.random_range(-70_000_000_000_000_000..260_000_000_000_000_000i64);
+        match r.random_range(0..4) {
+            0 => r.random_range(-200_000_000_000_000_000..9_000_000_000_000_000_000i64),
+            1 => near,
+            2 => near / 10_000 * 10_000,
+            _ => near / 1_000_000 * 1_000_000,
+        }
+    };
     let of_day = |r: &mut StdRng| r.random_range(0..86_400_000_000i64);
     columns.push(Arc::new(Date32Array::from(some(random, rows, day))));
     let millis = some(random, rows, |r| i64::from(day(r)) * 86_400_000);
@@ -140,7 +147,15 @@ fn columns(random: &mut StdRng, rows: usize) -> Vec<ArrayRef> {
     columns.push(Arc::new(StringArray::from_iter(texts.clone())));
     columns.push(Arc::new(LargeStringArray::from_iter(texts.clone())));
     columns.push(Arc::new(StringViewArray::from_iter(texts.clone())));
-    let keyed: DictionaryArray<Int8Type> = texts.iter().map(|_| Some("a,b")).collect();
+    let keyed: DictionaryArray<Int8Type> = texts
+        .iter()
+        .enumerate()
+        .map(|(n, text)| text.as_ref().map(|_| ["a,b", "", "x"][n % 3]))
+        .collect();
+    columns.push(Arc::new(keyed));
+    let keys = Int8Array::from(some(random, rows, |r| r.random_range(0..2i8)));
+    let moments = TimestampSecondArray::from(vec![Some(86_400), None]);
+    let keyed = DictionaryArray::new(keys, Arc::new(moments));
     columns.push(Arc::new(keyed));
     let bytes = texts.iter().map(|text| text.as_ref().map(String::as_bytes));
     columns.push(Arc::new(BinaryArray::from_iter(bytes)));
@@ -213,6 +228,10 @@ fn styles() -> Vec<Style> {
         Style {
             zone: Zone::parse("America/Los_Angeles"),
             escaped_bytes: true,
+            ..default
+        },
+        Style {
+            zone: Zone::parse("+05:30"),
             ..default
         },
         Style {
@@ -303,16 +322,14 @@ fn columns_of_each_type_are_written_alone() {
 
 #[test]
 fn rows_of_any_length_are_written() {
-    let lengths = [
+    let lengths: [usize; 12] = [
         0, 15, 16, 17, 40_000, 70_000, 5, 65_000, 30_000, 30_000, 30_000, 1,
     ];
-    let texts: Vec<String> = lengths
-        .iter()
-        .map(|length| "x,".repeat(*length / 2))
-        .collect();
-    let lists = lengths.map(|length| Some(vec![Some(1); length / 8]));
+    let lengths = lengths.repeat(3);
+    let texts = lengths.iter().map(|length| "x,".repeat(length / 2));
+    let lists = lengths.iter().map(|length| Some(vec![Some(1); length / 8]));
     let batch = batch_of(vec![
-        Arc::new(StringViewArray::from_iter_values(texts.iter())),
+        Arc::new(StringViewArray::from_iter_values(texts)),
         Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(lists)),
     ]);
     compare(&batch, 0);
