@@ -5,7 +5,7 @@
 //! '1.50'::numeric, 2::numeric      '1.50'::numeric(3,2), '2'::numeric(1,0)
 //! x::numeric, 1.5                  the same with marks, which columns.rs reads
 //! SELECT 7.0 / 2                   SELECT +'3.5000000000000000'::numeric(17,16)
-//! round(1 / 3.0, 4)                round('0.33333333333333333333'::numeric(20,20), 4)
+//! coalesce(x, 7.0 / 2)             coalesce(x, '3.5000000000000000'::numeric(17,16))
 //! VALUES (1), (2)                  VALUES (1::int), (2::int)
 //! ```
 
@@ -20,6 +20,7 @@ use lakegate_sql::walk::walk_mut;
 
 use super::super::slices::is_null;
 use super::super::untyped::each_column;
+use super::written::Written;
 use super::{MAX_DEPTH, calculated, integer, to_integers};
 
 /// Digits of the widest decimal.
@@ -69,7 +70,7 @@ impl VisitorMut for Shown {
                 // A column that is an operator has no name, and one that is a cast has that of the type.
                 *expr = Expr::UnaryOp {
                     op: UnaryOperator::Plus,
-                    expr: Box::new(quotient),
+                    expr: Box::new(quotient.decimal()),
                 };
             }
         }
@@ -81,14 +82,23 @@ impl VisitorMut for Shown {
             return ControlFlow::Continue(());
         }
         match expr {
-            Expr::Cast { expr: operand, .. } => divide(operand),
+            Expr::Cast { expr: operand, .. } => {
+                if let Some(quotient) = quotient(operand) {
+                    **operand = quotient.decimal();
+                }
+            }
             Expr::Function(Function {
                 args: FunctionArguments::List(list),
                 ..
             }) => {
                 for argument in &mut list.args {
-                    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument {
-                        divide(value);
+                    // Other arguments would have no room beside more digits than the engine's quotients
+                    // have.
+                    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument
+                        && let Some(quotient) = quotient(value)
+                        && quotient.has_places_of_quotients()
+                    {
+                        *value = quotient.decimal();
                     }
                 }
             }
@@ -128,9 +138,9 @@ impl VisitorMut for Shown {
 }
 
 /// Returns the value of literals and operators between them, if one is a quotient of decimals.
-fn quotient(expr: &Expr) -> Option<Expr> {
+fn quotient(expr: &Expr) -> Option<Written> {
     let number = calculated(expr, MAX_DEPTH)?;
-    (number.is_decimal && has_quotient(expr)).then(|| number.decimal())
+    (number.is_decimal && has_quotient(expr)).then_some(number)
 }
 
 fn has_quotient(expr: &Expr) -> bool {
@@ -140,13 +150,6 @@ fn has_quotient(expr: &Expr) -> bool {
             *op == BinaryOperator::Divide || has_quotient(left) || has_quotient(right)
         }
         _ => false,
-    }
-}
-
-/// Puts the value of a quotient of literals in its place.
-fn divide(expr: &mut Expr) {
-    if let Some(quotient) = quotient(expr) {
-        *expr = quotient;
     }
 }
 

@@ -322,10 +322,13 @@ fn quotients_of_literals_have_the_digits_of_postgres() {
         ("0.0 / 5", "+'0.00000000000000000000'::NUMERIC(20,20)"),
         ("7.0 / 7", "+'1.00000000000000000000'::NUMERIC(21,20)"),
         ("7.0 / 2 * 2.0", "+'7.00000000000000000'::NUMERIC(18,17)"),
+        ("f(7.0 / 2)", "f('3.5000000000000000'::NUMERIC(17,16))"),
         (
-            "round(1 / 3.0, 4)",
-            "round('0.33333333333333333333'::NUMERIC(20,20), 4)",
+            "(1 / 3.0)::TEXT",
+            "'0.33333333333333333333'::NUMERIC(20,20)::TEXT",
         ),
+        // With more digits, it would leave no room for those of other arguments.
+        ("f(1 / 3.0)", "f(1 / NULL $literal 3.0)"),
         (
             "(7.0 / 2)::TEXT",
             "'3.5000000000000000'::NUMERIC(17,16)::TEXT",
