@@ -65,12 +65,12 @@ impl VisitorMut for Shown {
         }
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
-                && let Some(quotient) = quotient(expr)
+                && let Some(number) = quotient(expr)
             {
                 // A column that is an operator has no name, and one that is a cast has that of the type.
                 *expr = Expr::UnaryOp {
                     op: UnaryOperator::Plus,
-                    expr: Box::new(quotient.decimal()),
+                    expr: Box::new(number.decimal()),
                 };
             }
         }
@@ -83,8 +83,8 @@ impl VisitorMut for Shown {
         }
         match expr {
             Expr::Cast { expr: operand, .. } => {
-                if let Some(quotient) = quotient(operand) {
-                    **operand = quotient.decimal();
+                if let Some(number) = quotient(operand) {
+                    **operand = number.decimal();
                 }
             }
             Expr::Function(Function {
@@ -95,10 +95,10 @@ impl VisitorMut for Shown {
                     // Other arguments would have no room beside more digits than the engine's quotients
                     // have.
                     if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument
-                        && let Some(quotient) = quotient(value)
-                        && quotient.has_places_of_quotients()
+                        && let Some(number) = quotient(value)
+                        && number.has_places_of_quotients()
                     {
-                        *value = quotient.decimal();
+                        *value = number.decimal();
                     }
                 }
             }
