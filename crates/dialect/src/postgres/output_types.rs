@@ -5,15 +5,17 @@
 //! x::varchar(2)                  varchar, 6
 //! x::timestamp(0)                0
 //! interval '1' day               589823
+//! x::oid[]                       oid[]
 //! ```
 
 use arrow::datatypes::Field;
 use datafusion::sql::sqlparser::ast::{
-    CastKind, CharacterLength, DataType, DateTimeField, Expr, Interval, IntervalFields, Query,
-    SelectItem, SetExpr,
+    ArrayElemTypeDef, CastKind, CharacterLength, DataType, DateTimeField, Expr, Interval,
+    IntervalFields, Query, SelectItem, SetExpr,
 };
 
 use super::cell::{PG_TYPE, PG_TYPMOD};
+use super::folded;
 
 /// Digits of the fraction of a second.
 const MICROSECONDS: u64 = 6;
@@ -111,8 +113,31 @@ fn of_type(data_type: &DataType) -> Option<OutputType> {
         DataType::Interval { fields, precision } => {
             interval_modifier(fields.as_ref().map(bits_of_type), *precision)
         }
+        DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => of_items(item),
         _ => None,
     }
+}
+
+/// Returns the type of an array.
+fn of_items(item: &DataType) -> Option<OutputType> {
+    if let DataType::Custom(name, _) = item {
+        let name = match folded(name.0.last()?.as_ident()?).as_str() {
+            "name" => "name[]",
+            "oid" => "oid[]",
+            _ => return None,
+        };
+        return Some(OutputType::text(name, None));
+    }
+    let of_item = of_type(item)?;
+    let name = match of_item.name {
+        Some("varchar") => "varchar[]",
+        Some("bpchar") => "bpchar[]",
+        _ => return None,
+    };
+    Some(OutputType {
+        name: Some(name),
+        ..of_item
+    })
 }
 
 fn characters(length: Option<&CharacterLength>) -> Option<u64> {
@@ -209,6 +234,10 @@ mod tests {
             ("x::CHAR(5) AS y", Some("bpchar"), 9),
             ("x::CHAR", Some("bpchar"), 5),
             ("VARCHAR(2) 'abc'", Some("varchar"), 6),
+            ("'{abc}'::VARCHAR(2)[]", Some("varchar[]"), 6),
+            ("x::CHAR[]", Some("bpchar[]"), 5),
+            ("x::oid[]", Some("oid[]"), -1),
+            ("x::pg_catalog.name[]", Some("name[]"), -1),
             ("x::TIMESTAMP(0)", None, 0),
             ("x::TIMESTAMP(3) WITH TIME ZONE", None, 3),
             ("x::TIME(9)", None, 6),
@@ -227,7 +256,7 @@ mod tests {
     #[test]
     fn other_columns_have_the_types_of_the_engine() {
         for sql in [
-            "SELECT x, x::INT, x::TIMESTAMP, x::TEXT, INTERVAL '1 day', x::NUMERIC(5,2)",
+            "SELECT x, x::INT, x::TIMESTAMP, x::TEXT, INTERVAL '1 day', x::NUMERIC(5,2), x::INT[], x::json[]",
             "SELECT *, x::VARCHAR(2) FROM t",
             "SELECT x::VARCHAR(2) UNION SELECT 'a'",
             "VALUES (1)",
