@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! '1.50'::numeric, 2::numeric      '1.50'::numeric(3,2), '2'::numeric(1,0)
+//! '{1.5,22}'::numeric[]            '{1.5,22}'::numeric(3,1)[]
 //! x::numeric, 1.5                  the same with marks, which columns.rs reads
 //! SELECT 7.0 / 2                   SELECT +'3.5000000000000000'::numeric(17,16)
 //! coalesce(x, 7.0 / 2)             coalesce(x, '3.5000000000000000'::numeric(17,16))
@@ -12,9 +13,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Query, Select, SelectItem, SetExpr, UnaryOperator, Value,
-    ValueWithSpan, VisitorMut,
+    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select, SelectItem, SetExpr,
+    UnaryOperator, Value, ValueWithSpan, VisitorMut,
 };
 use lakegate_sql::walk::walk_mut;
 
@@ -22,6 +23,7 @@ use super::super::slices::is_null;
 use super::super::untyped::each_column;
 use super::written::Written;
 use super::{MAX_DEPTH, calculated, integer, to_integers};
+use crate::postgres::{ArrayItem, parse_array};
 
 /// Digits of the widest decimal.
 const MAX_DIGITS: u64 = 38;
@@ -126,6 +128,16 @@ impl VisitorMut for Shown {
                 }
                 None => *is_shown = true,
             },
+            Expr::Cast {
+                kind: CastKind::Cast | CastKind::DoubleColon,
+                expr: array,
+                data_type: DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)),
+                ..
+            } if self.recursive == 0 && is_open(item) => {
+                if let Some(size) = size_of_items(array) {
+                    **item = DataType::Numeric(size);
+                }
+            }
             Expr::TypedString(typed) if self.recursive == 0 && is_open(&typed.data_type) => {
                 if let Some(size) = size_of_value(&typed.value.value) {
                     typed.data_type = DataType::Numeric(size);
@@ -179,6 +191,42 @@ fn written_size(literal: &Expr) -> Option<ExactNumberInfo> {
         Expr::Value(value) => size_of_value(&value.value),
         _ => None,
     }
+}
+
+/// Returns the digits that all numbers of a written array have room in; `None` for other arrays, and for
+/// one without numbers.
+fn size_of_items(array: &Expr) -> Option<ExactNumberInfo> {
+    let sizes: Vec<ExactNumberInfo> = match array {
+        Expr::Nested(inner) => return size_of_items(inner),
+        Expr::Array(array) => {
+            let items = array.elem.iter().filter(|item| !is_null(item));
+            items.map(written_size).collect::<Option<_>>()?
+        }
+        Expr::Value(value) => {
+            let Value::SingleQuotedString(text) = &value.value else {
+                return None;
+            };
+            let items = parse_array(text).ok()?.into_iter();
+            let items = items.filter(|item| !matches!(item, ArrayItem::Null));
+            let size = |item| match item {
+                ArrayItem::Text(text) => size_of_value(&Value::SingleQuotedString(text)),
+                ArrayItem::Null | ArrayItem::Array(_) => None,
+            };
+            items.map(size).collect::<Option<_>>()?
+        }
+        _ => return None,
+    };
+    let (mut whole, mut scale) = (0, 0);
+    for size in &sizes {
+        let ExactNumberInfo::PrecisionAndScale(precision, places) = size else {
+            return None;
+        };
+        whole = whole.max(i64::try_from(*precision).ok()? - places);
+        scale = scale.max(*places);
+    }
+    let precision = u64::try_from(whole + scale).ok()?.max(1);
+    let has_room = !sizes.is_empty() && precision <= MAX_DIGITS;
+    has_room.then_some(ExactNumberInfo::PrecisionAndScale(precision, scale))
 }
 
 fn has_exponent(literal: &Expr) -> bool {

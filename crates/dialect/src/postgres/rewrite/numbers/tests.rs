@@ -303,6 +303,31 @@ fn casts_to_numeric_have_the_digits_of_their_values() {
     ] {
         assert_eq!(typed(sql, true), expected, "{sql}");
     }
+    for (sql, expected) in [
+        (
+            "'{1.5,-22,NULL}'::NUMERIC[]",
+            "'{1.5,-22,NULL}'::NUMERIC(3,1)[]",
+        ),
+        ("'{1e3,0.25}'::NUMERIC[]", "'{1e3,0.25}'::NUMERIC(6,2)[]"),
+        (
+            "ARRAY[1.50, NULL, 2]::NUMERIC[]",
+            "ARRAY[NULL $literal 1.50, NULL, NULL $literal 2]::NUMERIC(3,2)[]",
+        ),
+        ("'{}'::NUMERIC[]", "'{}'::NUMERIC[]"),
+        ("'{NULL}'::NUMERIC[]", "'{NULL}'::NUMERIC[]"),
+        ("'{{1},{2}}'::NUMERIC[]", "'{{1},{2}}'::NUMERIC[]"),
+        ("'{x}'::NUMERIC[]", "'{x}'::NUMERIC[]"),
+        ("'{'::NUMERIC[]", "'{'::NUMERIC[]"),
+        (
+            "ARRAY[x, 1]::NUMERIC[]",
+            "ARRAY[x, NULL $literal 1]::NUMERIC[]",
+        ),
+        ("x::NUMERIC[]", "x::NUMERIC[]"),
+        ("'{1}'::NUMERIC(5,2)[]", "'{1}'::NUMERIC(5,2)[]"),
+    ] {
+        let sql = format!("SELECT {sql}");
+        assert_eq!(typed(&sql, true), format!("SELECT {expected}"), "{sql}");
+    }
     // The column of a table has room for digits of later rows.
     let sql = "SELECT x::NUMERIC FROM t";
     assert_eq!(typed(sql, false), sql);
