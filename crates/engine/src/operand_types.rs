@@ -31,9 +31,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::numbers::{
-    decimal_places, decimal_texts, integer_literals, open_numerics, quotients,
-};
+use super::numbers::{decimal_places, decimal_texts, integer_literals, open_numerics, quotients};
 use super::{common_types, expressions, negation};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
