@@ -37,6 +37,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::names::named_cast::NAMED_CAST;
+use super::numbers::open_numerics::OPEN_NUMERIC;
 use super::origins::{Origin, origin};
 use super::sum::{is_numeric_sum, numeric_sum};
 use super::{expressions, operand_types};
@@ -252,7 +253,7 @@ impl Wanted {
             }
             // The operators are those of decimals, which `quotients.rs` plans.
             "ceil" | "exp" | "floor" | "ln" | "log" | "log10" | "power" | "round" | "signum"
-            | "sqrt" | "trunc" | "/" | "*"
+            | "sqrt" | "trunc" | "/" | "*" | OPEN_NUMERIC
                 if self == Self::NumericSum =>
             {
                 call.args.as_slice()

@@ -31,7 +31,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::numbers::{decimal_texts, integer_literals, open_numerics, quotients};
+use super::numbers::{decimal_places, decimal_texts, integer_literals, open_numerics, quotients};
 use super::{common_types, expressions, negation};
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
@@ -211,7 +211,11 @@ fn widest(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
     if !is_short(&left) || !is_short(&right) {
         return (left, right);
     }
-    let (Ok(one), Ok(other)) = (left.get_type(schema), right.get_type(schema)) else {
+    let type_of = |operand: &Expr| {
+        let of_call = decimal_places::type_of_call(operand, schema);
+        of_call.or_else(|| operand.get_type(schema).ok())
+    };
+    let (Some(one), Some(other)) = (type_of(&left), type_of(&right)) else {
         return (left, right);
     };
     let digits = |of: &DataType| match of {

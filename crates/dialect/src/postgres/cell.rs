@@ -19,6 +19,9 @@ use datafusion::error::{DataFusionError, Result};
 /// `char` …
 pub const PG_TYPE: &str = "pg.type";
 
+/// Field metadata key for the modifier of a column's type, as in `atttypmod`.
+pub(super) const PG_TYPMOD: &str = "pg.typmod";
+
 /// Builds a field that is shown as the Postgres type `pg_type`.
 pub fn hinted_field(name: &str, data_type: DataType, pg_type: &str) -> Field {
     Field::new(name, data_type, true)

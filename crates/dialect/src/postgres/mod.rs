@@ -17,6 +17,7 @@ mod mixed_unions;
 mod names;
 mod operators;
 mod output_names;
+mod output_types;
 pub mod pg_catalog;
 mod rewrite;
 mod session;
@@ -52,6 +53,7 @@ pub(crate) use mixed_unions::rule as mixed_unions;
 pub use names::ShownAsNames;
 pub use operators::planner;
 pub use output_names::{items_of, output_names};
+pub use output_types::{OutputType, output_types};
 pub use rewrite::{
     CatalogReferences, JoinedColumns, Resolution, SystemRelations, TableColumns, Unknown,
     check_calls, check_recursions, enclose_joins, everything, folded, hide_columns, name_casts,

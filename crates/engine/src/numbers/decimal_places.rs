@@ -59,6 +59,14 @@ fn rounded(expr: &Expr) -> Option<(&Expr, i64)> {
     }
 }
 
+/// Returns the type that a call of `round` or `trunc` of a decimal gets from the rule; `None` for other
+/// expressions, and if it keeps its own.
+pub(crate) fn type_of_call(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
+    let (value, places) = rounded(expr)?;
+    let of_value = value.get_type(schema).ok().filter(DataType::is_decimal)?;
+    with_places(&of_value, places)
+}
+
 /// Fractional digits that every integer has room for in a decimal, beside its own.
 const OF_INTEGERS: i64 = 19;
 

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use lakegate_dialect::Dialect;
-use lakegate_dialect::postgres::{OutputNames, shown};
+use lakegate_dialect::postgres::{OutputNames, OutputType, output_types, shown};
 use lakegate_error::{Error, Result};
 use sqlparser::ast;
 
-/// The names to show. Columns without an entry, such as those of `*`, keep the engine's name.
+/// The names to show, and the types of columns that are shown as others than the engine's. Columns without
+/// an entry, such as those of `*`, keep the engine's name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct ColumnNames(OutputNames);
+pub(crate) struct ColumnNames(OutputNames, Vec<Option<OutputType>>);
 
 impl ColumnNames {
     /// Finds the names of a query. Expects the statement as written, before it is rewritten for the
@@ -26,7 +27,17 @@ impl ColumnNames {
             ast::Statement::Query(query) => dialect.output_names(query),
             _ => None,
         };
-        Self(names.unwrap_or_default())
+        Self(names.unwrap_or_default(), Vec::new())
+    }
+
+    /// Adds what the casts of a query of PostgreSQL's dialect say about its columns. Expects the
+    /// statement as for [`Self::of`].
+    pub(crate) fn with_types(self, statement: &ast::Statement) -> Self {
+        let types = match statement {
+            ast::Statement::Query(query) => output_types(query),
+            _ => Vec::new(),
+        };
+        Self(self.0, types)
     }
 
     pub(crate) fn schema(&self, schema: &SchemaRef) -> SchemaRef {
@@ -36,11 +47,17 @@ impl ColumnNames {
         let fields = schema.fields().iter().enumerate().map(|(place, field)| {
             let name = self.0.get(place, count).filter(|_| fits);
             let name = name.unwrap_or_else(|| shown(field.name()).to_owned());
-            if name == *field.name() {
+            let types = Some(&self.1).filter(|types| types.len() == count);
+            let shown_type = types.and_then(|types| *types.get(place)?);
+            if name == *field.name() && shown_type.is_none() {
                 return Arc::clone(field);
             }
             changes = true;
-            Arc::new(field.as_ref().clone().with_name(name))
+            let named = field.as_ref().clone().with_name(name);
+            Arc::new(match shown_type {
+                Some(shown_type) => shown_type.of(named),
+                None => named,
+            })
         });
         let fields: Vec<_> = fields.collect();
         match changes {
@@ -95,6 +112,24 @@ mod tests {
             ["count", "?column?", "b", "int4", "date", "Y", "?column?"]
         );
         assert!(names.0.last.is_none());
+    }
+
+    #[test]
+    fn columns_are_shown_as_their_casts_say() {
+        use arrow::datatypes::{DataType, Field};
+        let parsed = lakegate_sql::parse("SELECT a::varchar(2), b").unwrap();
+        let lakegate_sql::Statement::Query(query) = parsed.into_iter().next().unwrap().statement
+        else {
+            panic!("no query")
+        };
+        let statement = ast::Statement::Query(query);
+        let names = ColumnNames::of(Dialect::Postgres, &statement).with_types(&statement);
+        let fields = ["a", "b"].map(|name| Field::new(name, DataType::Utf8, true));
+        let shown = names.schema(&Arc::new(Schema::new(fields.to_vec())));
+        let marks = shown.field(0).metadata();
+        assert_eq!(marks["pg.type"], "varchar");
+        assert_eq!(marks["pg.typmod"], "6");
+        assert!(shown.field(1).metadata().is_empty());
     }
 
     #[test]

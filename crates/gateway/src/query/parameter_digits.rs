@@ -43,6 +43,10 @@ fn wider(data_type: &DataType, value: &ScalarValue) -> Option<DataType> {
             let needed = DataType::Decimal128(precision, *scale);
             (!has_room(data_type, &needed)).then_some(needed)
         }
+        // More digits than the other decimals have. The parameter is not cast.
+        (DataType::Decimal128(..), ScalarValue::Decimal256(Some(_), precision, scale)) => {
+            Some(DataType::Decimal256(*precision, *scale))
+        }
         (DataType::List(item), ScalarValue::List(list)) => {
             let needed = list.value_type();
             let is_wider = item.data_type().is_decimal()
@@ -67,6 +71,8 @@ fn has_room(data_type: &DataType, needed: &DataType) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use arrow::datatypes::i256;
+
     use super::*;
 
     const NUMERIC: DataType = DataType::Decimal128(38, 10);
@@ -86,6 +92,11 @@ mod tests {
             (NUMERIC, decimal(25, 2), None),
             (NUMERIC, decimal(0, 0), None),
             (of(10, 2), decimal(5, 3), Some(of(3, 3))),
+            (
+                NUMERIC,
+                ScalarValue::Decimal256(Some(i256::ONE), 76, 40),
+                Some(DataType::Decimal256(76, 40)),
+            ),
             (DataType::Float64, decimal(1, 11), None),
             (NUMERIC, ScalarValue::Decimal128(None, 38, 11), None),
             (NUMERIC, ScalarValue::from(1_i64), None),

@@ -205,6 +205,16 @@ impl Session {
         query
     }
 
+    /// Returns the names of a query's columns, and what they are shown as where only PostgreSQL's
+    /// protocol has such types.
+    pub(crate) fn column_names(&self, statement: &ast::Statement) -> ColumnNames {
+        let names = ColumnNames::of(self.dialect(), statement);
+        match self.dialect() == Dialect::Postgres && self.protocol == Protocol::Postgres {
+            true => names.with_types(statement),
+            false => names,
+        }
+    }
+
     /// Resolves the query of a prepared statement.
     ///
     /// `given`: the number of parameters.
@@ -222,7 +232,7 @@ impl Session {
         let mut statement = ast::Statement::Query(Box::new(query));
         let types: Vec<Option<DataType>> = prepared.parameters.iter().cloned().map(Some).collect();
         // The casts of parameters name no columns.
-        let names = ColumnNames::of(self.dialect(), &statement);
+        let names = self.column_names(&statement);
         declare_types(&mut statement, &types, &prepared.marks);
         let planning = Box::pin(self.resolve(moment, statement)).await?;
         Ok(Planning { names, ..planning })

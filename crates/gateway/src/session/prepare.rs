@@ -15,7 +15,6 @@ use sqlparser::ast;
 
 use crate::Protocol;
 use crate::moment::Moment;
-use crate::query::column_names::ColumnNames;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::list_parameters::lists_as_items;
 use crate::query::parameter_marks::{self, Declared, Marks, Sources};
@@ -378,7 +377,7 @@ impl Session {
     ) -> Result<Planned> {
         let mut statement = ast::Statement::Query(Box::new(query.clone()));
         // The casts of parameters name no columns.
-        let names = ColumnNames::of(self.dialect(), &statement);
+        let names = self.column_names(&statement);
         declare_types(&mut statement, known.types, known.marks);
         let planning = Box::pin(self.resolve(moment, statement)).await?;
         let planning = Planning { names, ..planning };

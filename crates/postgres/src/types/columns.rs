@@ -3,12 +3,17 @@
 use datafusion::arrow::datatypes::{DataType, Field};
 use lakegate_gateway::TextLength;
 
-use super::PG_TYPE;
 use super::known::{PgType, RECORD_LIST, by_name, oid};
+use super::{PG_TYPE, PG_TYPMOD};
 
 /// Returns the Postgres type of a result column.
 pub(crate) fn of_field(field: &Field) -> PgType {
     let natural = of_data_type(field.data_type());
+    let modifier = field.metadata().get(PG_TYPMOD);
+    let natural = match modifier.and_then(|modifier| modifier.parse().ok()) {
+        Some(typmod) => PgType { typmod, ..natural },
+        None => natural,
+    };
     let Some(hint) = field.metadata().get(PG_TYPE).and_then(|name| by_name(name)) else {
         return natural;
     };
@@ -234,6 +239,21 @@ mod tests {
             of_data_type(&DataType::Decimal256(76, 38)).typmod,
             ((76 << 16) | 38) + 4
         );
+    }
+
+    #[test]
+    fn modifier_is_that_of_the_field() {
+        let field = Field::new("c", DataType::Utf8, true);
+        let of = |marks: &[(&str, &str)]| {
+            let marks = marks
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            of_field(&field.clone().with_metadata(marks.collect()))
+        };
+        let varchar = of(&[(PG_TYPE, "varchar"), (PG_TYPMOD, "6")]);
+        assert_eq!((varchar.oid, varchar.typmod), (oid::VARCHAR, 6));
+        assert_eq!(of(&[(PG_TYPMOD, "0")]).typmod, 0);
+        assert_eq!(of(&[(PG_TYPMOD, "x")]).typmod, -1);
     }
 
     #[test]

@@ -18,3 +18,6 @@ pub(crate) use parameters::arrow_of;
 /// Field metadata key: the name of the Postgres type to show, as in `pg_type.typname`; `x[]` or
 /// `_x` is an array of `x`.
 pub(crate) const PG_TYPE: &str = "pg.type";
+
+/// Field metadata key: the modifier of the type, as in `pg_attribute.atttypmod`.
+pub(crate) const PG_TYPMOD: &str = "pg.typmod";

@@ -29,7 +29,7 @@ impl VisitorMut for Casts {
             Expr::BinaryOp {
                 op: BinaryOperator::Custom(mark),
                 ..
-            } if mark == OPEN_NUMERIC => "NUMERIC".to_owned(),
+            } if mark.as_str() == OPEN_NUMERIC => "NUMERIC".to_owned(),
             _ => return ControlFlow::Continue(()),
         };
         let name = build::text(data_type);

@@ -3,24 +3,27 @@
 //!
 //! ```text
 //! '1.50'::numeric, 2::numeric      '1.50'::numeric(3,2), '2'::numeric(1,0)
+//! '{1.5,22}'::numeric[]            '{1.5,22}'::numeric(3,1)[]
 //! x::numeric, 1.5                  the same with marks, which columns.rs reads
 //! SELECT 7.0 / 2                   SELECT +'3.5000000000000000'::numeric(17,16)
-//! round(1 / 3.0, 4)                round('0.33333333333333333333'::numeric(20,20), 4)
+//! coalesce(x, 7.0 / 2)             coalesce(x, '3.5000000000000000'::numeric(17,16))
 //! VALUES (1), (2)                  VALUES (1::int), (2::int)
 //! ```
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Query, Select, SelectItem, SetExpr, UnaryOperator, Value,
-    ValueWithSpan, VisitorMut,
+    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select, SelectItem, SetExpr,
+    UnaryOperator, Value, ValueWithSpan, VisitorMut,
 };
 use lakegate_sql::walk::walk_mut;
 
 use super::super::slices::is_null;
 use super::super::untyped::each_column;
+use super::written::Written;
 use super::{MAX_DEPTH, calculated, integer, to_integers};
+use crate::postgres::{ArrayItem, parse_array};
 
 /// Digits of the widest decimal.
 const MAX_DIGITS: u64 = 38;
@@ -64,12 +67,12 @@ impl VisitorMut for Shown {
         }
         for item in &mut select.projection {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
-                && let Some(quotient) = quotient(expr)
+                && let Some(number) = quotient(expr)
             {
                 // A column that is an operator has no name, and one that is a cast has that of the type.
                 *expr = Expr::UnaryOp {
                     op: UnaryOperator::Plus,
-                    expr: Box::new(quotient),
+                    expr: Box::new(number.decimal()),
                 };
             }
         }
@@ -81,14 +84,23 @@ impl VisitorMut for Shown {
             return ControlFlow::Continue(());
         }
         match expr {
-            Expr::Cast { expr: operand, .. } => divide(operand),
+            Expr::Cast { expr: operand, .. } => {
+                if let Some(number) = quotient(operand) {
+                    **operand = number.decimal();
+                }
+            }
             Expr::Function(Function {
                 args: FunctionArguments::List(list),
                 ..
             }) => {
                 for argument in &mut list.args {
-                    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument {
-                        divide(value);
+                    // Other arguments would have no room beside more digits than the engine's quotients
+                    // have.
+                    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument
+                        && let Some(number) = quotient(value)
+                        && number.has_places_of_quotients()
+                    {
+                        *value = number.decimal();
                     }
                 }
             }
@@ -116,6 +128,16 @@ impl VisitorMut for Shown {
                 }
                 None => *is_shown = true,
             },
+            Expr::Cast {
+                kind: CastKind::Cast | CastKind::DoubleColon,
+                expr: array,
+                data_type: DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)),
+                ..
+            } if self.recursive == 0 && is_open(item) => {
+                if let Some(size) = size_of_items(array) {
+                    **item = DataType::Numeric(size);
+                }
+            }
             Expr::TypedString(typed) if self.recursive == 0 && is_open(&typed.data_type) => {
                 if let Some(size) = size_of_value(&typed.value.value) {
                     typed.data_type = DataType::Numeric(size);
@@ -128,9 +150,9 @@ impl VisitorMut for Shown {
 }
 
 /// Returns the value of literals and operators between them, if one is a quotient of decimals.
-fn quotient(expr: &Expr) -> Option<Expr> {
+fn quotient(expr: &Expr) -> Option<Written> {
     let number = calculated(expr, MAX_DEPTH)?;
-    (number.is_decimal && has_quotient(expr)).then(|| number.decimal())
+    (number.is_decimal && has_quotient(expr)).then_some(number)
 }
 
 fn has_quotient(expr: &Expr) -> bool {
@@ -140,13 +162,6 @@ fn has_quotient(expr: &Expr) -> bool {
             *op == BinaryOperator::Divide || has_quotient(left) || has_quotient(right)
         }
         _ => false,
-    }
-}
-
-/// Puts the value of a quotient of literals in its place.
-fn divide(expr: &mut Expr) {
-    if let Some(quotient) = quotient(expr) {
-        *expr = quotient;
     }
 }
 
@@ -176,6 +191,42 @@ fn written_size(literal: &Expr) -> Option<ExactNumberInfo> {
         Expr::Value(value) => size_of_value(&value.value),
         _ => None,
     }
+}
+
+/// Returns the digits that all numbers of a written array have room in; `None` for other arrays, and for
+/// one without numbers.
+fn size_of_items(array: &Expr) -> Option<ExactNumberInfo> {
+    let sizes: Vec<ExactNumberInfo> = match array {
+        Expr::Nested(inner) => return size_of_items(inner),
+        Expr::Array(array) => {
+            let items = array.elem.iter().filter(|item| !is_null(item));
+            items.map(written_size).collect::<Option<_>>()?
+        }
+        Expr::Value(value) => {
+            let Value::SingleQuotedString(text) = &value.value else {
+                return None;
+            };
+            let items = parse_array(text).ok()?.into_iter();
+            let items = items.filter(|item| !matches!(item, ArrayItem::Null));
+            let size = |item| match item {
+                ArrayItem::Text(text) => size_of_value(&Value::SingleQuotedString(text)),
+                ArrayItem::Null | ArrayItem::Array(_) => None,
+            };
+            items.map(size).collect::<Option<_>>()?
+        }
+        _ => return None,
+    };
+    let (mut whole, mut scale) = (0, 0);
+    for size in &sizes {
+        let ExactNumberInfo::PrecisionAndScale(precision, places) = size else {
+            return None;
+        };
+        whole = whole.max(i64::try_from(*precision).ok()? - places);
+        scale = scale.max(*places);
+    }
+    let precision = u64::try_from(whole + scale).ok()?.max(1);
+    let has_room = !sizes.is_empty() && precision <= MAX_DIGITS;
+    has_room.then_some(ExactNumberInfo::PrecisionAndScale(precision, scale))
 }
 
 fn has_exponent(literal: &Expr) -> bool {

@@ -303,6 +303,31 @@ fn casts_to_numeric_have_the_digits_of_their_values() {
     ] {
         assert_eq!(typed(sql, true), expected, "{sql}");
     }
+    for (sql, expected) in [
+        (
+            "'{1.5,-22,NULL}'::NUMERIC[]",
+            "'{1.5,-22,NULL}'::NUMERIC(3,1)[]",
+        ),
+        ("'{1e3,0.25}'::NUMERIC[]", "'{1e3,0.25}'::NUMERIC(6,2)[]"),
+        (
+            "ARRAY[1.50, NULL, 2]::NUMERIC[]",
+            "ARRAY[NULL $literal 1.50, NULL, NULL $literal 2]::NUMERIC(3,2)[]",
+        ),
+        ("'{}'::NUMERIC[]", "'{}'::NUMERIC[]"),
+        ("'{NULL}'::NUMERIC[]", "'{NULL}'::NUMERIC[]"),
+        ("'{{1},{2}}'::NUMERIC[]", "'{{1},{2}}'::NUMERIC[]"),
+        ("'{x}'::NUMERIC[]", "'{x}'::NUMERIC[]"),
+        ("'{'::NUMERIC[]", "'{'::NUMERIC[]"),
+        (
+            "ARRAY[x, 1]::NUMERIC[]",
+            "ARRAY[x, NULL $literal 1]::NUMERIC[]",
+        ),
+        ("x::NUMERIC[]", "x::NUMERIC[]"),
+        ("'{1}'::NUMERIC(5,2)[]", "'{1}'::NUMERIC(5,2)[]"),
+    ] {
+        let sql = format!("SELECT {sql}");
+        assert_eq!(typed(&sql, true), format!("SELECT {expected}"), "{sql}");
+    }
     // The column of a table has room for digits of later rows.
     let sql = "SELECT x::NUMERIC FROM t";
     assert_eq!(typed(sql, false), sql);
@@ -322,10 +347,13 @@ fn quotients_of_literals_have_the_digits_of_postgres() {
         ("0.0 / 5", "+'0.00000000000000000000'::NUMERIC(20,20)"),
         ("7.0 / 7", "+'1.00000000000000000000'::NUMERIC(21,20)"),
         ("7.0 / 2 * 2.0", "+'7.00000000000000000'::NUMERIC(18,17)"),
+        ("f(7.0 / 2)", "f('3.5000000000000000'::NUMERIC(17,16))"),
         (
-            "round(1 / 3.0, 4)",
-            "round('0.33333333333333333333'::NUMERIC(20,20), 4)",
+            "(1 / 3.0)::TEXT",
+            "'0.33333333333333333333'::NUMERIC(20,20)::TEXT",
         ),
+        // With more digits, it would leave no room for those of other arguments.
+        ("f(1 / 3.0)", "f(1 / NULL $literal 3.0)"),
         (
             "(7.0 / 2)::TEXT",
             "'3.5000000000000000'::NUMERIC(17,16)::TEXT",

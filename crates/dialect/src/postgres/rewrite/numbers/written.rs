@@ -87,6 +87,11 @@ impl Written {
         i32::try_from(self.value).is_ok()
     }
 
+    /// Returns whether it has no more digits after the point than quotients of the engine.
+    pub(super) fn has_places_of_quotients(self) -> bool {
+        self.scale <= MAX_QUOTIENT_DIGITS
+    }
+
     /// Returns an expression that the planner reads as an integer of 32 bits, or as a decimal.
     pub(super) fn marked(self) -> Expr {
         if self.is_decimal && self.scale == 0 {

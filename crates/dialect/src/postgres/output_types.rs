@@ -1,0 +1,270 @@
+//! What casts say about the columns of a query that the engine's types do not: lengths of texts, digits
+//! of seconds, and fields of intervals.
+//!
+//! ```text
+//! x::varchar(2)                  varchar, 6
+//! x::timestamp(0)                0
+//! interval '1' day               589823
+//! x::oid[]                       oid[]
+//! ```
+
+use arrow::datatypes::Field;
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, CastKind, CharacterLength, DataType, DateTimeField, Expr, Interval,
+    IntervalFields, Query, SelectItem, SetExpr,
+};
+
+use super::cell::{PG_TYPE, PG_TYPMOD};
+use super::folded;
+
+/// Digits of the fraction of a second.
+const MICROSECONDS: u64 = 6;
+/// The modifier of an interval with all fields, above its digits, and with all digits.
+const ALL_FIELDS: i32 = 0x7fff;
+const ALL_DIGITS: i32 = 0xffff;
+
+/// The type that a column is shown as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputType {
+    /// The name of the type, if the engine has it as another one.
+    name: Option<&'static str>,
+    /// `atttypmod`; -1 if it has none.
+    modifier: i32,
+}
+
+impl OutputType {
+    /// Returns a column that is shown as this type.
+    pub fn of(self, field: Field) -> Field {
+        let mut metadata = field.metadata().clone();
+        if let Some(name) = self.name {
+            metadata.insert(PG_TYPE.to_owned(), name.to_owned());
+        }
+        metadata.insert(PG_TYPMOD.to_owned(), self.modifier.to_string());
+        field.with_metadata(metadata)
+    }
+
+    fn modified(modifier: i32) -> Self {
+        Self {
+            name: None,
+            modifier,
+        }
+    }
+
+    fn text(name: &'static str, length: Option<u64>) -> Self {
+        let modifier = length.and_then(|length| i32::try_from(length).ok()?.checked_add(4));
+        Self {
+            name: Some(name),
+            modifier: modifier.unwrap_or(-1),
+        }
+    }
+}
+
+/// Returns the types of the columns of a query that casts say more about; nothing for queries of other
+/// forms than one SELECT without `*`. Takes the query as written, before the rewrite for the planner.
+pub fn output_types(query: &Query) -> Vec<Option<OutputType>> {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return Vec::new();
+    };
+    let mut types = Vec::with_capacity(select.projection.len());
+    for item in &select.projection {
+        match item {
+            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+                types.push(of_expr(expr));
+            }
+            _ => return Vec::new(),
+        }
+    }
+    match types.iter().any(Option::is_some) {
+        true => types,
+        false => Vec::new(),
+    }
+}
+
+fn of_expr(expr: &Expr) -> Option<OutputType> {
+    match expr {
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => of_expr(inner),
+        Expr::Cast {
+            kind: CastKind::Cast | CastKind::DoubleColon,
+            data_type,
+            ..
+        } => of_type(data_type),
+        Expr::TypedString(typed) => of_type(&typed.data_type),
+        Expr::Interval(interval) => of_interval(interval),
+        _ => None,
+    }
+}
+
+fn of_type(data_type: &DataType) -> Option<OutputType> {
+    let digits = |precision: Option<u64>| {
+        let digits = precision?.min(MICROSECONDS);
+        i32::try_from(digits).ok().map(OutputType::modified)
+    };
+    match data_type {
+        DataType::Varchar(length)
+        | DataType::CharVarying(length)
+        | DataType::CharacterVarying(length) => {
+            Some(OutputType::text("varchar", characters(length.as_ref())))
+        }
+        DataType::Char(length) | DataType::Character(length) => {
+            let length = characters(length.as_ref()).unwrap_or(1);
+            Some(OutputType::text("bpchar", Some(length)))
+        }
+        DataType::Timestamp(precision, _) | DataType::Time(precision, _) => digits(*precision),
+        DataType::Interval { fields, precision } => {
+            interval_modifier(fields.as_ref().map(bits_of_type), *precision)
+        }
+        DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => of_items(item),
+        _ => None,
+    }
+}
+
+/// Returns the type of an array.
+fn of_items(item: &DataType) -> Option<OutputType> {
+    if let DataType::Custom(name, _) = item {
+        let name = match folded(name.0.last()?.as_ident()?).as_str() {
+            "name" => "name[]",
+            "oid" => "oid[]",
+            _ => return None,
+        };
+        return Some(OutputType::text(name, None));
+    }
+    let of_item = of_type(item)?;
+    let name = match of_item.name {
+        Some("varchar") => "varchar[]",
+        Some("bpchar") => "bpchar[]",
+        _ => return None,
+    };
+    Some(OutputType {
+        name: Some(name),
+        ..of_item
+    })
+}
+
+fn characters(length: Option<&CharacterLength>) -> Option<u64> {
+    match length? {
+        CharacterLength::IntegerLength { length, .. } => Some(*length),
+        CharacterLength::Max => None,
+    }
+}
+
+fn of_interval(interval: &Interval) -> Option<OutputType> {
+    let digits = interval.leading_precision;
+    let digits = digits.or(interval.fractional_seconds_precision);
+    let first = interval.leading_field.as_ref();
+    let last = interval.last_field.as_ref();
+    let bits = match first {
+        None => None,
+        Some(first) => Some(bits_of_fields(first, last.unwrap_or(first))?),
+    };
+    interval_modifier(bits, digits)
+}
+
+/// Returns the type of an interval with fields or digits. `bits`: of the fields.
+fn interval_modifier(bits: Option<i32>, digits: Option<u64>) -> Option<OutputType> {
+    if bits.is_none() && digits.is_none() {
+        return None;
+    }
+    let digits = digits.map(|digits| digits.min(MICROSECONDS));
+    let digits = digits.and_then(|digits| i32::try_from(digits).ok());
+    let modifier = (bits.unwrap_or(ALL_FIELDS) << 16) | digits.unwrap_or(ALL_DIGITS);
+    Some(OutputType::modified(modifier))
+}
+
+/// Fields from the largest one on, with their bits in a modifier.
+static FIELDS: [(DateTimeField, i32); 6] = [
+    (DateTimeField::Year, 0x0004),
+    (DateTimeField::Month, 0x0002),
+    (DateTimeField::Day, 0x0008),
+    (DateTimeField::Hour, 0x0400),
+    (DateTimeField::Minute, 0x0800),
+    (DateTimeField::Second, 0x1000),
+];
+
+/// Returns the bits of the fields from one to another.
+fn bits_of_fields(first: &DateTimeField, last: &DateTimeField) -> Option<i32> {
+    let place = |of: &DateTimeField| FIELDS.iter().position(|(field, _)| field == of);
+    let fields = FIELDS.get(place(first)?..=place(last)?)?;
+    Some(fields.iter().fold(0, |bits, (_, bit)| bits | bit))
+}
+
+fn bits_of_type(fields: &IntervalFields) -> i32 {
+    use DateTimeField as Field;
+    let (first, last) = match fields {
+        IntervalFields::Year => (Field::Year, Field::Year),
+        IntervalFields::Month => (Field::Month, Field::Month),
+        IntervalFields::Day => (Field::Day, Field::Day),
+        IntervalFields::Hour => (Field::Hour, Field::Hour),
+        IntervalFields::Minute => (Field::Minute, Field::Minute),
+        IntervalFields::Second => (Field::Second, Field::Second),
+        IntervalFields::YearToMonth => (Field::Year, Field::Month),
+        IntervalFields::DayToHour => (Field::Day, Field::Hour),
+        IntervalFields::DayToMinute => (Field::Day, Field::Minute),
+        IntervalFields::DayToSecond => (Field::Day, Field::Second),
+        IntervalFields::HourToMinute => (Field::Hour, Field::Minute),
+        IntervalFields::HourToSecond => (Field::Hour, Field::Second),
+        IntervalFields::MinuteToSecond => (Field::Minute, Field::Second),
+    };
+    bits_of_fields(&first, &last).unwrap_or(ALL_FIELDS)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::sql::sqlparser::ast::Statement;
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn types(sql: &str) -> Vec<Option<OutputType>> {
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+        match statements.remove(0) {
+            Statement::Query(query) => output_types(&query),
+            _ => unreachable!("{sql}"),
+        }
+    }
+
+    // Modifiers: PostgreSQL 15.
+    #[test]
+    fn casts_say_what_columns_are() {
+        for (expr, name, modifier) in [
+            ("x::VARCHAR(2)", Some("varchar"), 6),
+            ("CAST(x AS VARCHAR)", Some("varchar"), -1),
+            ("(x::CHARACTER VARYING(10))", Some("varchar"), 14),
+            ("x::CHAR(5) AS y", Some("bpchar"), 9),
+            ("x::CHAR", Some("bpchar"), 5),
+            ("VARCHAR(2) 'abc'", Some("varchar"), 6),
+            ("'{abc}'::VARCHAR(2)[]", Some("varchar[]"), 6),
+            ("x::CHAR[]", Some("bpchar[]"), 5),
+            ("x::oid[]", Some("oid[]"), -1),
+            ("x::pg_catalog.name[]", Some("name[]"), -1),
+            ("x::TIMESTAMP(0)", None, 0),
+            ("x::TIMESTAMP(3) WITH TIME ZONE", None, 3),
+            ("x::TIME(9)", None, 6),
+            ("x::INTERVAL(2)", None, 2_147_418_114),
+            ("INTERVAL '1' DAY", None, 589_823),
+            ("INTERVAL '1' SECOND(2)", None, 268_435_458),
+            ("INTERVAL '1' DAY TO SECOND(1)", None, 470_286_337),
+            ("INTERVAL '1-2' YEAR TO MONTH", None, 458_751),
+            ("INTERVAL '1:2' HOUR TO MINUTE", None, 201_392_127),
+        ] {
+            let expected = vec![Some(OutputType { name, modifier })];
+            assert_eq!(types(&format!("SELECT {expr}")), expected, "{expr}");
+        }
+    }
+
+    #[test]
+    fn other_columns_have_the_types_of_the_engine() {
+        for sql in [
+            "SELECT x, x::INT, x::TIMESTAMP, x::TEXT, INTERVAL '1 day', x::NUMERIC(5,2), x::INT[], x::json[]",
+            "SELECT *, x::VARCHAR(2) FROM t",
+            "SELECT x::VARCHAR(2) UNION SELECT 'a'",
+            "VALUES (1)",
+        ] {
+            assert!(types(sql).is_empty(), "{sql}");
+        }
+        let with_others = types("SELECT x, x::CHAR");
+        assert_eq!(with_others.len(), 2);
+        assert_eq!(with_others[0], None);
+    }
+}
