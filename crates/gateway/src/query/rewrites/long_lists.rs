@@ -13,6 +13,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use arrow::datatypes::FieldRef;
 use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection, UNNAMED_TABLE};
@@ -245,8 +246,10 @@ impl LongList {
                 Projection::new_from_schema(rows, all)
             }
             Columns::Named(list) => {
-                let columns = of_names(list, schema)?;
-                Projection::try_new(columns, rows).ok()?
+                let (columns, fields) = of_names(list, schema)?;
+                let named = DFSchema::new_with_metadata(fields, schema.metadata().clone());
+                let named = Arc::new(named.ok()?);
+                Projection::try_new_with_schema(columns, rows, named).ok()?
             }
         };
         Some(LogicalPlan::Projection(projection))
@@ -269,39 +272,45 @@ fn are_of(keys: &[Sort], rows: &DFSchema) -> bool {
     })
 }
 
-/// Returns the columns that a list names; `None` if a name is ambiguous or unknown, or two columns of
-/// the list have the same name.
-fn of_names(list: &[Named], schema: &DFSchema) -> Option<Vec<Expr>> {
-    let mut by_name: HashMap<&str, Vec<&TableReference>> = HashMap::new();
+/// A field with the table that it is of.
+type Field = (Option<TableReference>, FieldRef);
+
+/// Returns the columns that a list names, and their fields; `None` if a name is ambiguous or unknown, or
+/// two columns of the list have the same name.
+fn of_names(list: &[Named], schema: &DFSchema) -> Option<(Vec<Expr>, Vec<Field>)> {
+    let mut by_name: HashMap<&str, Vec<(&TableReference, &FieldRef)>> = HashMap::new();
     for (table, field) in schema.iter() {
-        by_name
-            .entry(field.name().as_str())
-            .or_default()
-            .extend(table);
+        let of_name = by_name.entry(field.name().as_str()).or_default();
+        of_name.extend(table.map(|table| (table, field)));
     }
     let mut shown = HashSet::new();
     let mut columns = Vec::with_capacity(list.len());
+    let mut fields = Vec::with_capacity(list.len());
     for named in list {
-        let tables = by_name.get(named.name.as_str())?.iter();
-        let of_table = |table: &TableReference| {
-            let asked = named.table.as_ref();
-            asked.is_none_or(|asked| asked == table.table())
-        };
-        let mut found = tables.filter(|table| of_table(table));
-        let (Some(table), None) = (found.next(), found.next()) else {
+        let known = by_name.get(named.name.as_str())?;
+        let asked = named.table.as_deref();
+        let mut found = known
+            .iter()
+            .filter(|(table, _)| asked.is_none_or(|asked| asked == table.table()));
+        let (Some((table, field)), None) = (found.next(), found.next()) else {
             return None;
         };
-        let column = Column::new(Some((*table).clone()), named.name.as_str());
-        let column = match &named.alias {
-            Some(alias) if *alias != column.name => Expr::Column(column).alias(alias.as_str()),
-            _ => Expr::Column(column),
+        let column = Expr::Column(Column::new(Some((*table).clone()), named.name.as_str()));
+        let alias = named.alias.as_ref().filter(|alias| **alias != named.name);
+        let (column, field) = match alias {
+            Some(alias) => {
+                let renamed = field.as_ref().clone().with_name(alias.as_str());
+                (column.alias(alias.as_str()), (None, Arc::new(renamed)))
+            }
+            None => (column, (Some((*table).clone()), Arc::clone(field))),
         };
         if !shown.insert(column.schema_name().to_string()) {
             return None;
         }
         columns.push(column);
+        fields.push(field);
     }
-    Some(columns)
+    Some((columns, fields))
 }
 
 #[cfg(test)]
