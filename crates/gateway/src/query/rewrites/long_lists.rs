@@ -291,18 +291,19 @@ fn of_names(list: &[Named], schema: &DFSchema) -> Option<(Vec<Expr>, Vec<Field>)
         let asked = named.table.as_deref();
         let mut found = known
             .iter()
+            .copied()
             .filter(|(table, _)| asked.is_none_or(|asked| asked == table.table()));
         let (Some((table, field)), None) = (found.next(), found.next()) else {
             return None;
         };
-        let column = Expr::Column(Column::new(Some((*table).clone()), named.name.as_str()));
+        let column = Expr::Column(Column::new(Some(table.clone()), named.name.as_str()));
         let alias = named.alias.as_ref().filter(|alias| **alias != named.name);
         let (column, field) = match alias {
             Some(alias) => {
                 let renamed = field.as_ref().clone().with_name(alias.as_str());
                 (column.alias(alias.as_str()), (None, Arc::new(renamed)))
             }
-            None => (column, (Some((*table).clone()), Arc::clone(field))),
+            None => (column, (Some(table.clone()), Arc::clone(field))),
         };
         if !shown.insert(column.schema_name().to_string()) {
             return None;
