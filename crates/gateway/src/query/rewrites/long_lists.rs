@@ -19,7 +19,7 @@ use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection, UNNAMED_TABLE};
 use sqlparser::ast::{
     self, GroupByExpr, Ident, OrderBy, OrderByKind, Query, Select, SelectFlavor, SelectItem,
-    SetExpr, Value, WildcardAdditionalOptions,
+    SetExpr, TableFactor, TableWithJoins, Value, WildcardAdditionalOptions,
 };
 
 /// A list of names is planned here if it has this many or more.
@@ -100,6 +100,7 @@ fn is_of_rows(select: &Select) -> bool {
     };
     groups_nothing
         && !select.from.is_empty()
+        && select.from.iter().all(has_names)
         && select.distinct.is_none()
         && select.select_modifiers.is_none()
         && select.top.is_none()
@@ -116,6 +117,17 @@ fn is_of_rows(select: &Select) -> bool {
         && select.qualify.is_none()
         && select.value_table_mode.is_none()
         && select.flavor == SelectFlavor::Standard
+}
+
+/// Returns whether all columns of a relation in FROM are those of a named table.
+fn has_names(relation: &TableWithJoins) -> bool {
+    let joined = relation.joins.iter().map(|join| &join.relation);
+    let mut tables = joined.chain([&relation.relation]);
+    tables.all(|table| match table {
+        TableFactor::Table { args: None, .. } => true,
+        TableFactor::Derived { alias, .. } => alias.is_some(),
+        _ => false,
+    })
 }
 
 /// Returns whether all keys are names of columns.
@@ -408,6 +420,7 @@ mod tests {
             "SELECT * FROM t ORDER BY c1 + 1".to_owned(),
             "SELECT * FROM t JOIN u USING (c0)".to_owned(),
             "SELECT * FROM t UNION ALL SELECT * FROM t".to_owned(),
+            "SELECT * FROM t, generate_series(1, 2)".to_owned(),
             format!("SELECT {bare}, c1 + 1 FROM t"),
             format!("SELECT {bare}, c1 FROM t"),
             format!("SELECT {bare} FROM t, u"),
