@@ -92,6 +92,7 @@ pub use input_order::is_hidden_order;
 pub use interval_text::{IntervalStyle, write_interval};
 pub use library::Library;
 pub use logic::quantified;
+pub use names::long_lists;
 pub use names::named_cast::{self, has_columns_of_one_name};
 pub use names::named_columns::{NamedColumns, with_named_columns};
 pub use names::output_names::{

@@ -7,12 +7,11 @@ use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
-use lakegate_engine::{NamedColumns, complexity, has_expression, with_named_columns};
+use lakegate_engine::{NamedColumns, complexity, has_expression, long_lists, with_named_columns};
 use lakegate_error::{Code, Error, Result, from_engine};
 use sqlparser::ast;
 
 use crate::query::inner_names::{self, inner_selects};
-use crate::query::rewrites::long_lists;
 
 /// Plans a read-only statement.
 ///
