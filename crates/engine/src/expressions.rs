@@ -33,13 +33,23 @@ pub fn rewritten(
     concerns: impl Fn(&Expr) -> bool,
     rewrite: impl Fn(Expr, &DFSchema) -> Transformed<Expr>,
 ) -> Result<LogicalPlan> {
-    if !has(&plan, &concerns)? {
-        return Ok(plan);
+    of_readers(plan, &concerns, |node| of_node(node, &concerns, &rewrite))
+}
+
+/// Applies `of` to each operator of the plan and its subqueries that has an expression that `concerns`
+/// selects, from the leaves up. Results have the same columns.
+///
+/// # Errors
+///
+/// Returns the error of `of`, or an error if the plan cannot be walked.
+pub(crate) fn of_readers(
+    mut plan: LogicalPlan,
+    concerns: impl Fn(&Expr) -> bool,
+    of: impl Fn(LogicalPlan) -> Result<Transformed<LogicalPlan>>,
+) -> Result<LogicalPlan> {
+    if has(&plan, &concerns)? {
+        in_place::each(&mut plan, &concerns, &|node| of(node).data())?;
     }
-    let mut plan = plan;
-    in_place::each(&mut plan, &concerns, &|node| {
-        of_node(node, &concerns, &rewrite).data()
-    })?;
     Ok(plan)
 }
 

@@ -95,6 +95,7 @@ pub use interval_text::{IntervalStyle, write_interval};
 pub use large_values::{LargeValues, large_constant};
 pub use library::Library;
 pub use logic::quantified;
+pub use names::long_lists;
 pub use names::named_cast::{self, has_columns_of_one_name};
 pub use names::named_columns::{NamedColumns, with_named_columns};
 pub use names::output_names::{

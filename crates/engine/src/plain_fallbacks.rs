@@ -20,7 +20,7 @@ use arrow::array::{Array, ArrayRef, Scalar};
 use arrow::compute::is_not_null;
 use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, JoinType};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
@@ -47,17 +47,10 @@ impl AnalyzerRule for PlainFallbacks {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let concerns =
             |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if is_coalesce(call));
-        if !expressions::has(&plan, concerns)? {
-            return Ok(plan);
-        }
-        plan.transform_up_with_subqueries(|node| {
-            if !expressions::reads(&node, concerns)? {
-                return Ok(Transformed::no(node));
-            }
+        expressions::of_readers(plan, concerns, |node| {
             let inputs: Vec<LogicalPlan> = node.inputs().into_iter().cloned().collect();
             expressions::of_node(node, concerns, |expr, _| kept(expr, &inputs))
         })
-        .data()
     }
 
     fn name(&self) -> &str {

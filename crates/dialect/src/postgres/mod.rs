@@ -55,11 +55,10 @@ pub use operators::planner;
 pub use output_names::{items_of, output_names};
 pub use output_types::{OutputType, output_types};
 pub use rewrite::{
-    CatalogReferences, JoinedColumns, Resolution, SystemRelations, TableColumns, Unknown,
-    check_calls, check_recursions, enclose_joins, everything, folded, hide_columns, name_casts,
-    name_columns, name_expressions, name_outputs, names_hidden_columns, names_system_columns,
-    resolve_joins, restore_outputs, rewrite, rewrite_json, sorts_by_number, starred_tables,
-    type_literals,
+    CatalogReferences, JoinedColumns, NamedApart, Resolution, SystemRelations, TableColumns,
+    Unknown, check_calls, check_recursions, enclose_joins, everything, folded, hide_columns,
+    name_casts, name_columns, name_expressions, name_outputs, resolve_joins, restore_outputs,
+    rewrite, rewrite_json, sorts_by_number, starred_tables, type_literals,
 };
 pub use session::SessionInfo;
 pub use session_control::{SessionControl, Signal};

@@ -164,8 +164,8 @@ fn sizes(node: &LogicalPlan, inputs: &[Sizes]) -> Result<Sizes> {
     };
     let mut sizes = HashMap::new();
     for (expr, field) in made.iter().zip(node.schema().fields()) {
-        let size = size(expr, node, &input, true)?;
         if is_computed(expr, &input) {
+            let size = size(expr, node, &input, true)?;
             sizes.insert(field.name().clone(), size);
         }
     }

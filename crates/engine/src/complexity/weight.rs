@@ -76,9 +76,22 @@ pub(super) fn size(
         columns,
         written_out,
         parts: 0,
-        above: vec![Vec::new()],
+        above: Vec::new(),
         deepest: 0,
     };
+    if let Expr::Column(_) | Expr::Literal(..) = expr {
+        let Size {
+            parts,
+            depth,
+            weight,
+        } = walk.part(expr);
+        return Ok(Size {
+            parts,
+            depth: depth.saturating_add(1),
+            weight,
+        });
+    }
+    walk.above.push(Vec::new());
     expr.visit(&mut walk)?;
     let weights = walk.above.pop().unwrap_or_default();
     Ok(Size {

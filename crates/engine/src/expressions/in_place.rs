@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Distinct, Expr, LogicalPlan};
 use super::{search, subquery_of};
 
 /// Applies `of` to each operator of the plan and its subqueries that has an expression that `concerns`
-/// selects, from the leaves up.
+/// selects, from the leaves up, in the order of `transform_up_with_subqueries`.
 ///
 /// # Errors
 ///
@@ -21,7 +21,6 @@ pub(super) fn each(
     concerns: &impl Fn(&Expr) -> bool,
     of: &impl Fn(LogicalPlan) -> Result<LogicalPlan>,
 ) -> Result<()> {
-    of_inputs(plan, &mut |input| each(input, concerns, of))?;
     let (mut is_of_concern, mut has_subquery) = (false, false);
     plan.apply_expressions(|expr| {
         search::exists(expr, &mut |part: &Expr| {
@@ -38,6 +37,7 @@ pub(super) fn each(
         });
         *plan = node.data()?;
     }
+    of_inputs(plan, &mut |input| each(input, concerns, of))?;
     if is_of_concern {
         *plan = of(mem::take(plan))?;
     }

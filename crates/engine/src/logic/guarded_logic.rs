@@ -18,7 +18,7 @@
 //! The ANDs of a filter and of a join stay, because they are planned one by one;
 //! [`conjunctions`](super::conjunctions) does the same for them. Delete this when `BinaryExpr` does.
 
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
@@ -62,13 +62,7 @@ pub(crate) struct GuardedLogic;
 
 impl AnalyzerRule for GuardedLogic {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        if !expressions::has(&plan, is_loose)? {
-            return Ok(plan);
-        }
-        plan.transform_up_with_subqueries(|node| {
-            if !expressions::reads(&node, is_loose)? {
-                return Ok(Transformed::no(node));
-            }
+        expressions::of_readers(plan, is_loose, |node| {
             let names = NamePreserver::new(&node);
             let schema = expressions::schema_of_inputs(&node);
             let keeps_rows = matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_));
@@ -81,7 +75,6 @@ impl AnalyzerRule for GuardedLogic {
                 }
             })
         })
-        .data()
     }
 
     fn name(&self) -> &str {

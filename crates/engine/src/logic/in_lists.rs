@@ -24,7 +24,7 @@
 use std::cell::Cell;
 
 use arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::InList;
@@ -50,13 +50,7 @@ impl AnalyzerRule for SeparateInLists {
             Expr::BinaryExpr(binary) => binary.op == Operator::Or,
             expr => matches!(expr, Expr::InList(_)),
         };
-        if !expressions::has(&plan, lists)? {
-            return Ok(plan);
-        }
-        plan.transform_up_with_subqueries(|node| {
-            if !expressions::reads(&node, lists)? {
-                return Ok(Transformed::no(node));
-            }
+        expressions::of_readers(plan, lists, |node| {
             // A column's expression may become part of a condition above, under NOT.
             let sense = match node {
                 LogicalPlan::Filter(_) | LogicalPlan::Join(_) => Sense::AsWritten,
@@ -67,7 +61,6 @@ impl AnalyzerRule for SeparateInLists {
                 expressions::named(expr, &names, &|expr| separated(expr, sense, &made))
             })
         })
-        .data()
     }
 
     fn name(&self) -> &str {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float32Array, Float64Array};
 use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
-use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::common::tree_node::Transformed;
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
@@ -35,10 +35,7 @@ pub(crate) struct FloatDigits;
 
 impl AnalyzerRule for FloatDigits {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        if !expressions::has(&plan, is_to_decimal)? {
-            return Ok(plan);
-        }
-        plan.transform_up_with_subqueries(of_node).data()
+        expressions::of_readers(plan, is_to_decimal, of_node)
     }
 
     fn name(&self) -> &str {
@@ -47,9 +44,6 @@ impl AnalyzerRule for FloatDigits {
 }
 
 fn of_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    if !expressions::reads(&node, is_to_decimal)? {
-        return Ok(Transformed::no(node));
-    }
     let inputs: Vec<LogicalPlan> = node.inputs().into_iter().cloned().collect();
     expressions::of_node(node, is_to_decimal, |expr, schema| {
         if !is_to_decimal(&expr) {

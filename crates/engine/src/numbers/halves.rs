@@ -15,7 +15,7 @@
 
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
-use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::common::tree_node::Transformed;
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -62,10 +62,7 @@ pub(crate) struct HalvesToEven;
 
 impl AnalyzerRule for HalvesToEven {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        if !expressions::has(&plan, concerns)? {
-            return Ok(plan);
-        }
-        plan.transform_up_with_subqueries(of_node).data()
+        expressions::of_readers(plan, concerns, of_node)
     }
 
     fn name(&self) -> &str {
@@ -74,9 +71,6 @@ impl AnalyzerRule for HalvesToEven {
 }
 
 fn of_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    if !expressions::reads(&node, concerns)? {
-        return Ok(Transformed::no(node));
-    }
     let inputs: Vec<LogicalPlan> = node.inputs().into_iter().cloned().collect();
     expressions::of_node(node, concerns, |expr, schema| {
         rewritten(expr, schema, &inputs)

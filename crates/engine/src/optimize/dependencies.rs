@@ -48,6 +48,7 @@ use datafusion::optimizer::{AnalyzerRule, OptimizerConfig, OptimizerRule};
 use datafusion::sql::sqlparser::ast::TableFactor;
 
 use crate::expressions::{self, until};
+use crate::names::long_lists::{self, LongList};
 use crate::names::named_columns::narrowed;
 
 /// Plans the relations of FROM so that no column is known to be determined by others, and tables with
@@ -77,18 +78,52 @@ impl RelationPlanner for IndependentRelations {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         }
         let is_table = matches!(relation, TableFactor::Table { args: None, .. });
-        INNER.set(true);
-        let plan = context.plan(relation);
-        INNER.set(false);
+        let listed = match starred(&relation) {
+            Some((rows, list)) => list.put_back(planned(rows, context)?),
+            None => None,
+        };
+        let plan = match listed {
+            Some(plan) => plan,
+            None => planned(relation, context)?,
+        };
         let plan = match is_table {
-            true => narrowed(plan?)?,
-            false => plan?,
+            true => narrowed(plan)?,
+            false => plan,
         };
         let plan = independent(plan)?;
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
             plan, None,
         ))))
     }
+}
+
+/// Leaves a relation to DataFusion.
+fn planned(relation: TableFactor, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
+    INNER.set(true);
+    let plan = context.plan(relation);
+    INNER.set(false);
+    plan
+}
+
+/// Takes `*` out of a subquery that has it as its list: see [`long_lists`].
+fn starred(relation: &TableFactor) -> Option<(TableFactor, LongList)> {
+    let TableFactor::Derived {
+        lateral: false,
+        subquery,
+        alias: None,
+        sample: None,
+    } = relation
+    else {
+        return None;
+    };
+    let (rows, list) = long_lists::star_taken(subquery)?;
+    let rows = TableFactor::Derived {
+        lateral: false,
+        subquery: Box::new(rows),
+        alias: None,
+        sample: None,
+    };
+    Some((rows, list))
 }
 
 /// Returns the same rows without known dependencies.

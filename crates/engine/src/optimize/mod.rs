@@ -24,6 +24,7 @@ mod restated;
 mod result_keys;
 mod rounds;
 mod rules;
+mod set_comparisons;
 mod sieve;
 mod sorting;
 mod statistics;
@@ -61,6 +62,7 @@ use super::time::DateBounds;
 
 /// DataFusion's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[
+    ("rewrite_set_comparison", set_comparisons::guard),
     ("simplify_expressions", plain::guard),
     ("push_down_filter", pushdown::guard),
     ("extract_leaf_expressions", leaves::of_parts),

@@ -7,12 +7,11 @@ use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
-use lakegate_engine::{NamedColumns, complexity, has_expression, with_named_columns};
-use lakegate_error::{Result, from_engine};
+use lakegate_engine::{NamedColumns, complexity, has_expression, long_lists, with_named_columns};
+use lakegate_error::{Code, Error, Result, from_engine};
 use sqlparser::ast;
 
 use crate::query::inner_names::{self, inner_selects};
-use crate::query::rewrites::long_lists;
 
 /// Plans a read-only statement.
 ///
@@ -38,11 +37,12 @@ pub(crate) async fn plan_with(
     let inner = inner_selects(&statement);
     let folds = state.config_options().sql_parser.enable_ident_normalization;
     let listed = match long_lists::taken(&statement, folds) {
-        Some((rows, list)) => {
-            let rows = planned(state, rows, columns.clone()).await;
-            // An error is that of the whole statement.
-            rows.ok().and_then(|rows| list.put_back(rows))
-        }
+        Some((rows, list)) => match planned(state, rows, columns.clone()).await {
+            Ok(rows) => list.put_back(rows),
+            Err(error) if is_of_any_columns(&error) => return Err(error),
+            // The whole statement may have another one.
+            Err(_) => None,
+        },
         None => None,
     };
     let plan = match listed {
@@ -58,6 +58,13 @@ pub(crate) async fn plan_with(
     only_reads.verify_plan(&plan).map_err(from_engine)?;
     inner_names::check(&plan, &inner)?;
     Ok(plan)
+}
+
+/// Returns whether an error is the same with other columns of the tables or of the list: of the planning
+/// itself, or of a view in the statement, which is not planned again for the same error.
+pub(crate) fn is_of_any_columns(error: &Error) -> bool {
+    let code = error.code();
+    code.is_about_the_run() || code == Code::InvalidView
 }
 
 async fn planned(

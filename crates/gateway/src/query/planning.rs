@@ -10,7 +10,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use lakegate_catalog::store::Draft;
 use lakegate_dialect::postgres::pg_catalog::{self, PgCatalog};
-use lakegate_dialect::postgres::{names_hidden_columns, names_system_columns, sorts_by_number};
+use lakegate_dialect::postgres::{NamedApart, sorts_by_number};
 use lakegate_engine::time::begin_statement;
 use lakegate_engine::{
     LargeValues, Names, PlanSettings, check_names, early_schema, with_equal_parts, with_offsets,
@@ -329,7 +329,7 @@ pub(crate) async fn plan_sql(
     is_part: bool,
 ) -> Result<LogicalPlan> {
     let hidden;
-    let statement = match names_hidden_columns(statement) || names_system_columns(statement) {
+    let statement = match NamedApart::of(statement).any() {
         true => {
             hidden = Box::pin(hidden_columns::hidden(state, statement)).await?;
             &hidden

@@ -11,7 +11,7 @@ use lakegate_engine::has_columns_of_one_name;
 use lakegate_error::{Code, Error, Result};
 use sqlparser::ast::Statement;
 
-use crate::query::logical_plan::{plan_statement, plan_with};
+use crate::query::logical_plan::{is_of_any_columns, plan_statement, plan_with};
 use crate::query::rewrites::named_columns::named_columns;
 use crate::query::rewrites::{corresponding, row_fields, stars, whole_rows};
 
@@ -80,13 +80,6 @@ pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Resu
         }
     }
     first
-}
-
-/// Returns whether an error is the same with other columns of the tables: of the planning itself, or
-/// of a view in the statement, which is not planned again for the same error.
-fn is_of_any_columns(error: &Error) -> bool {
-    let code = error.code();
-    code.is_about_the_run() || code == Code::InvalidView
 }
 
 fn is_named_twice(planned: &Result<LogicalPlan>) -> bool {

@@ -34,31 +34,49 @@ pub struct TableColumns {
     pub hidden: Vec<&'static str>,
 }
 
-/// Returns whether an expression of the statement has the name of a hidden column.
-pub fn names_hidden_columns(statement: &Statement) -> bool {
-    names_column(statement, |name| HiddenColumn::of_name(name).is_some())
+/// The columns outside of `*` that the expressions of a statement have names of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NamedApart {
+    pub hidden: bool,
+    pub system: bool,
 }
 
-/// Returns whether an expression of the statement has the name of a system column.
-pub fn names_system_columns(statement: &Statement) -> bool {
-    names_column(statement, |name| {
-        SYSTEM_COLUMNS.iter().any(|(column, _)| *column == name)
-    })
+impl NamedApart {
+    pub fn of(statement: &Statement) -> Self {
+        let mut named = Self::default();
+        let _ = walk_expressions(statement, |expr| {
+            let name = match expr {
+                Expr::Identifier(name) => Some(name),
+                Expr::CompoundIdentifier(parts) => parts.last(),
+                _ => None,
+            };
+            named.hidden |= name.is_some_and(is_hidden);
+            named.system |= name.is_some_and(is_system);
+            match named.hidden && named.system {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        named
+    }
+
+    pub fn any(self) -> bool {
+        self.hidden || self.system
+    }
 }
 
-fn names_column(statement: &Statement, is_wanted: impl Fn(&str) -> bool) -> bool {
-    let found = walk_expressions(statement, |expr| {
-        let name = match expr {
-            Expr::Identifier(name) => Some(name),
-            Expr::CompoundIdentifier(parts) => parts.last(),
-            _ => None,
-        };
-        match name.is_some_and(|name| is_wanted(&folded(name))) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
-    });
-    found.is_break()
+/// Whether a name is that of a hidden column. All begin with a dollar.
+fn is_hidden(name: &Ident) -> bool {
+    name.value.starts_with('$') && HiddenColumn::of_name(&folded(name)).is_some()
+}
+
+/// Whether a name is that of a system column. Most names have another length than any of them.
+fn is_system(name: &Ident) -> bool {
+    let mut columns = SYSTEM_COLUMNS.iter().map(|(column, _)| column);
+    columns
+        .clone()
+        .any(|column| column.len() == name.value.len())
+        && columns.any(|column| **column == folded(name))
 }
 
 /// Returns the tables in the FROM clauses of a statement, each once, without common table

@@ -141,9 +141,7 @@ use lakegate_error::Error;
 
 pub use self::alike::{name_columns, name_expressions, name_outputs};
 pub use self::build::everything;
-pub use self::hidden_columns::{
-    TableColumns, hide_columns, names_hidden_columns, names_system_columns, starred_tables,
-};
+pub use self::hidden_columns::{NamedApart, TableColumns, hide_columns, starred_tables};
 pub use self::json::rewrite_json;
 pub use self::misplaced::check as check_calls;
 pub use self::named_casts::name_casts;
@@ -225,9 +223,10 @@ pub fn rewrite(
     if functions == Names::Postgres {
         outer_names::qualify(statement);
     }
+    let apart = NamedApart::of(statement);
     Ok(CatalogReferences {
-        hidden_columns: names_hidden_columns(statement),
-        system_columns: names_system_columns(statement),
+        hidden_columns: apart.hidden,
+        system_columns: apart.system,
         ..rewriter.references
     })
 }

@@ -101,8 +101,8 @@ impl<'a> Chain<'a> {
             };
             let joined = build_join_schema(&schema, right.schema(), &JoinType::Inner)?;
             schema = Arc::new(joined);
-            if let Some(is_joined) = is_joined.get_mut(part) {
-                *is_joined = true;
+            if let Some(is_part_joined) = is_joined.get_mut(part) {
+                *is_part_joined = true;
             }
             steps.push(Step {
                 part,
@@ -217,7 +217,7 @@ struct Keys<'a>(Vec<(&'a Expr, &'a Expr)>);
 impl<'a> Keys<'a> {
     fn has(&self, left: &Expr, right: &Expr) -> bool {
         let mut pairs = self.0.iter();
-        pairs.any(|(of, with)| is_pair((of, with), (left, right)))
+        pairs.any(|&pair| is_pair(pair, (left, right)))
     }
 
     fn add(&mut self, left: &'a Expr, right: &'a Expr) {

@@ -5,7 +5,6 @@
 //! named_columns.rs                   the columns that tables are planned with
 //! joined_columns.rs                  those that NATURAL and USING have in common
 //! hidden_columns.rs                  tables whose hidden columns a statement names
-//! long_lists.rs                      `*`, and lists of many columns
 //! stars.rs, corresponding.rs         several `*`, CORRESPONDING
 //! whole_rows.rs, row_fields.rs       `t` and `row.*`
 //! populated.rs                       json_populate_record in FROM
@@ -19,7 +18,6 @@ pub(crate) mod corresponding;
 pub(crate) mod hidden_columns;
 pub(crate) mod hive_strings;
 pub(crate) mod joined_columns;
-pub(crate) mod long_lists;
 pub(crate) mod missing_from;
 pub(crate) mod named_columns;
 pub(crate) mod populated;

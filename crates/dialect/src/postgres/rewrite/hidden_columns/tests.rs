@@ -37,7 +37,7 @@ fn hidden_columns_are_those_that_an_expression_names() {
         (r#"SELECT "$paths", '$path', "path" FROM t"#, false),
         (r#"SELECT "$Path" FROM t"#, false),
     ] {
-        assert_eq!(names_hidden_columns(&parsed(sql)), names, "{sql}");
+        assert_eq!(NamedApart::of(&parsed(sql)).hidden, names, "{sql}");
     }
 }
 
@@ -50,9 +50,16 @@ fn system_columns_are_those_that_an_expression_names() {
         ("SELECT 1 AS xmin FROM xmax", false),
         ("SELECT \"XMIN\", 'xmin', tableoid FROM pg_class", false),
     ] {
-        assert_eq!(names_system_columns(&parsed(sql)), names, "{sql}");
-        assert!(!names_hidden_columns(&parsed(sql)), "{sql}");
+        assert_eq!(NamedApart::of(&parsed(sql)).system, names, "{sql}");
+        assert!(!NamedApart::of(&parsed(sql)).hidden, "{sql}");
     }
+}
+
+#[test]
+fn columns_of_both_kinds_are_named_by_one_statement() {
+    let named = NamedApart::of(&parsed(r#"SELECT "$path", a FROM t WHERE xmin = 1"#));
+    assert!(named.hidden && named.system && named.any());
+    assert!(!NamedApart::of(&parsed("SELECT a, path FROM t")).any());
 }
 
 #[test]

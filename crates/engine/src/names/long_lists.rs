@@ -13,12 +13,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use arrow::datatypes::FieldRef;
 use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::logical_expr::expr::Sort;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection, UNNAMED_TABLE};
-use sqlparser::ast::{
+use datafusion::sql::sqlparser::ast::{
     self, GroupByExpr, Ident, OrderBy, OrderByKind, Query, Select, SelectFlavor, SelectItem,
-    SetExpr, Value, WildcardAdditionalOptions,
+    SetExpr, TableFactor, TableWithJoins, Value, WildcardAdditionalOptions,
 };
 
 /// A list of names is planned here if it has this many or more.
@@ -26,7 +27,7 @@ const MIN_NAMES: usize = 32;
 
 /// The list of a query's columns.
 #[derive(Debug)]
-pub(crate) struct LongList {
+pub struct LongList {
     columns: Columns,
     is_ordered: bool,
 }
@@ -51,10 +52,23 @@ struct Named {
 /// `folds`: whether names without quotes are in lower case.
 ///
 /// Returns the statement for the rows, and the list.
-pub(crate) fn taken(statement: &ast::Statement, folds: bool) -> Option<(ast::Statement, LongList)> {
+pub fn taken(statement: &ast::Statement, folds: bool) -> Option<(ast::Statement, LongList)> {
     let ast::Statement::Query(query) = statement else {
         return None;
     };
+    let (rows, list) = taken_of(query, folds)?;
+    Some((ast::Statement::Query(Box::new(rows)), list))
+}
+
+/// Takes `*` out of a subquery without an order. Its rows cannot be planned for the same reasons as the
+/// whole subquery.
+pub(crate) fn star_taken(query: &Query) -> Option<(Query, LongList)> {
+    let (rows, list) = taken_of(query, false)?;
+    let is_star = matches!(list.columns, Columns::All) && !list.is_ordered;
+    is_star.then_some((rows, list))
+}
+
+fn taken_of(query: &Query, folds: bool) -> Option<(Query, LongList)> {
     let SetExpr::Select(select) = query.body.as_ref() else {
         return None;
     };
@@ -82,13 +96,13 @@ pub(crate) fn taken(statement: &ast::Statement, folds: bool) -> Option<(ast::Sta
             )))],
             ..select.as_ref().clone()
         }))),
-        ..query.as_ref().clone()
+        ..query.clone()
     };
     let list = LongList {
         columns,
         is_ordered,
     };
-    Some((ast::Statement::Query(Box::new(rows)), list))
+    Some((rows, list))
 }
 
 /// Returns whether a SELECT has a row for each row of its tables that its condition is true for.
@@ -99,6 +113,7 @@ fn is_of_rows(select: &Select) -> bool {
     };
     groups_nothing
         && !select.from.is_empty()
+        && select.from.iter().all(has_names)
         && select.distinct.is_none()
         && select.select_modifiers.is_none()
         && select.top.is_none()
@@ -115,6 +130,17 @@ fn is_of_rows(select: &Select) -> bool {
         && select.qualify.is_none()
         && select.value_table_mode.is_none()
         && select.flavor == SelectFlavor::Standard
+}
+
+/// Returns whether all columns of a relation in FROM are those of a named table.
+fn has_names(relation: &TableWithJoins) -> bool {
+    let joined = relation.joins.iter().map(|join| &join.relation);
+    let mut tables = joined.chain([&relation.relation]);
+    tables.all(|table| match table {
+        TableFactor::Table { args: None, .. } => true,
+        TableFactor::Derived { alias, .. } => alias.is_some(),
+        _ => false,
+    })
 }
 
 /// Returns whether all keys are names of columns.
@@ -191,7 +217,7 @@ fn folded(name: &Ident, folds: bool) -> String {
 impl LongList {
     /// Puts the list into the plan of the rows. `None` if the whole statement has to be planned: a name
     /// is ambiguous or unknown, or the plan has another form.
-    pub(crate) fn put_back(&self, rows: LogicalPlan) -> Option<LogicalPlan> {
+    pub fn put_back(&self, rows: LogicalPlan) -> Option<LogicalPlan> {
         match rows {
             LogicalPlan::Limit(mut limit) => {
                 limit.input = Arc::new(self.put_below(Arc::unwrap_or_clone(limit.input))?);
@@ -232,7 +258,7 @@ impl LongList {
     fn over(&self, rows: Arc<LogicalPlan>) -> Option<LogicalPlan> {
         let schema = Arc::clone(rows.schema());
         let mut tables = schema.iter().map(|(table, _)| table);
-        let is_plain = !schema.fields().is_empty()
+        let is_plain = !matches!(rows.as_ref(), LogicalPlan::EmptyRelation(_))
             && tables.all(|table| table.is_some_and(|table| table.table() != UNNAMED_TABLE))
             && schema.functional_dependencies().is_empty()
             && rows.using_columns().ok()?.is_empty();
@@ -242,8 +268,10 @@ impl LongList {
         let projection = match &self.columns {
             Columns::All => Projection::new_from_schema(rows, Arc::clone(&schema)),
             Columns::Named(list) => {
-                let columns = of_names(list, &schema)?;
-                Projection::try_new(columns, rows).ok()?
+                let (columns, fields) = of_names(list, &schema)?;
+                let named = DFSchema::new_with_metadata(fields, schema.metadata().clone());
+                let named = Arc::new(named.ok()?);
+                Projection::try_new_with_schema(columns, rows, named).ok()?
             }
         };
         Some(LogicalPlan::Projection(projection))
@@ -266,56 +294,66 @@ fn are_of(keys: &[Sort], rows: &DFSchema) -> bool {
     })
 }
 
-/// Returns the columns that a list names; `None` if a name is ambiguous or unknown, or two columns of
-/// the list have the same name.
-fn of_names(list: &[Named], schema: &DFSchema) -> Option<Vec<Expr>> {
-    let mut by_name: HashMap<&str, Vec<&TableReference>> = HashMap::new();
+/// A field with the table that it is of.
+type Field = (Option<TableReference>, FieldRef);
+
+/// Returns the columns that a list names, and their fields; `None` if a name is ambiguous or unknown, or
+/// two columns of the list have the same name.
+fn of_names(list: &[Named], schema: &DFSchema) -> Option<(Vec<Expr>, Vec<Field>)> {
+    let mut by_name: HashMap<&str, Vec<(&TableReference, &FieldRef)>> = HashMap::new();
     for (table, field) in schema.iter() {
-        by_name
-            .entry(field.name().as_str())
-            .or_default()
-            .extend(table);
+        let of_name = by_name.entry(field.name().as_str()).or_default();
+        of_name.extend(table.map(|table| (table, field)));
     }
     let mut shown = HashSet::new();
     let mut columns = Vec::with_capacity(list.len());
+    let mut fields = Vec::with_capacity(list.len());
     for named in list {
-        let tables = by_name.get(named.name.as_str())?.iter();
-        let of_table = |table: &TableReference| {
-            let asked = named.table.as_ref();
-            asked.is_none_or(|asked| asked == table.table())
-        };
-        let mut found = tables.filter(|table| of_table(table));
-        let (Some(table), None) = (found.next(), found.next()) else {
+        let known = by_name.get(named.name.as_str())?;
+        let asked = named.table.as_deref();
+        let mut found = known
+            .iter()
+            .copied()
+            .filter(|(table, _)| asked.is_none_or(|asked| asked == table.table()));
+        let (Some((table, field)), None) = (found.next(), found.next()) else {
             return None;
         };
-        let column = Column::new(Some((*table).clone()), named.name.as_str());
-        let column = match &named.alias {
-            Some(alias) if *alias != column.name => Expr::Column(column).alias(alias.as_str()),
-            _ => Expr::Column(column),
+        let column = Expr::Column(Column::new(Some(table.clone()), named.name.as_str()));
+        let alias = named.alias.as_ref().filter(|alias| **alias != named.name);
+        let (column, field) = match alias {
+            Some(alias) => {
+                let renamed = field.as_ref().clone().with_name(alias.as_str());
+                (column.alias(alias.as_str()), (None, Arc::new(renamed)))
+            }
+            None => (column, (Some(table.clone()), Arc::clone(field))),
         };
         if !shown.insert(column.schema_name().to_string()) {
             return None;
         }
         columns.push(column);
+        fields.push(field);
     }
-    Some(columns)
+    Some((columns, fields))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
-    use datafusion::execution::SessionState;
+    use datafusion::config::Dialect;
+    use datafusion::execution::{SessionState, SessionStateBuilder};
+    use datafusion::logical_expr::planner::RelationPlanner;
     use datafusion::prelude::SessionContext;
     use datafusion::sql::parser;
-    use lakegate_sql::Statement;
 
+    use super::super::relations::NamedRelations;
     use super::*;
+    use crate::optimize::IndependentRelations;
 
-    fn parsed(sql: &str) -> ast::Statement {
-        let Statement::Query(query) = lakegate_sql::parse(sql).unwrap().remove(0).statement else {
-            panic!("{sql} is a query")
-        };
-        ast::Statement::Query(query)
+    fn parsed(state: &SessionState, sql: &str) -> ast::Statement {
+        match state.sql_to_statement(sql, &Dialect::Generic).unwrap() {
+            parser::Statement::Statement(statement) => *statement,
+            other => panic!("{other} is a query"),
+        }
     }
 
     async fn planned(state: &SessionState, statement: ast::Statement) -> LogicalPlan {
@@ -325,7 +363,7 @@ mod tests {
 
     /// Returns the plan by way of the rows; `None` if the whole statement has to be planned.
     async fn by_rows(state: &SessionState, sql: &str) -> Option<LogicalPlan> {
-        let (rows, list) = taken(&parsed(sql), true)?;
+        let (rows, list) = taken(&parsed(state, sql), true)?;
         list.put_back(planned(state, rows).await)
     }
 
@@ -363,6 +401,7 @@ mod tests {
             "SELECT * FROM t, u WHERE t.c0 = u.c0 ORDER BY x".to_owned(),
             "SELECT * FROM t LEFT JOIN u ON t.c0 = u.c0".to_owned(),
             "SELECT * FROM (SELECT c1, c2 + 1 AS y FROM t) s".to_owned(),
+            "SELECT * FROM (SELECT * FROM t WHERE c1 = 1) s WHERE c2 = 2".to_owned(),
             format!("SELECT {bare} FROM t"),
             format!("SELECT {qualified} FROM t WHERE c2 = 2"),
             format!("SELECT {renamed} FROM t LIMIT 1"),
@@ -372,7 +411,7 @@ mod tests {
             format!("SELECT x, {qualified}, u.c0 AS other FROM t, u"),
         ] {
             let sql = tables(&sql);
-            let whole = planned(&state, parsed(&sql)).await;
+            let whole = planned(&state, parsed(&state, &sql)).await;
             let by_rows = by_rows(&state, &sql).await;
             let by_rows = by_rows.unwrap_or_else(|| panic!("{sql} is planned here"));
             let shown = by_rows.display_indent_schema().to_string();
@@ -395,6 +434,7 @@ mod tests {
             "SELECT * FROM t ORDER BY c1 + 1".to_owned(),
             "SELECT * FROM t JOIN u USING (c0)".to_owned(),
             "SELECT * FROM t UNION ALL SELECT * FROM t".to_owned(),
+            "SELECT * FROM t, generate_series(1, 2)".to_owned(),
             format!("SELECT {bare}, c1 + 1 FROM t"),
             format!("SELECT {bare}, c1 FROM t"),
             format!("SELECT {bare} FROM t, u"),
@@ -405,5 +445,32 @@ mod tests {
             let sql = tables(&sql);
             assert!(by_rows(&state, &sql).await.is_none(), "{sql}");
         }
+    }
+
+    #[tokio::test]
+    async fn subqueries_in_from_have_the_same_plans() {
+        let bare = SessionContext::new().state();
+        let planners: Vec<Arc<dyn RelationPlanner>> =
+            vec![Arc::new(IndependentRelations), Arc::new(NamedRelations)];
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_relation_planners(planners)
+            .build();
+        for sql in [
+            "SELECT s.c1 FROM (SELECT * FROM t) s WHERE s.c2 = 1",
+            "SELECT * FROM (SELECT * FROM t WHERE c1 = 1 LIMIT 2) s",
+            "SELECT s.x FROM (SELECT * FROM (SELECT * FROM u) r) s JOIN t ON s.c0 = t.c0",
+            "SELECT s.c1 FROM (SELECT * FROM t ORDER BY c2 LIMIT 1) s",
+        ] {
+            let sql = tables(sql);
+            let expected = planned(&bare, parsed(&bare, &sql)).await;
+            let plan = planned(&state, parsed(&state, &sql)).await;
+            let shown = plan.display_indent_schema().to_string();
+            assert_eq!(shown, expected.display_indent_schema().to_string(), "{sql}");
+        }
+        let missing = tables("SELECT s.c1 FROM (SELECT * FROM t WHERE missing = 1) s");
+        let statement = state.sql_to_statement(&missing, &Dialect::Generic).unwrap();
+        let error = state.statement_to_plan(statement).await.unwrap_err();
+        assert!(error.to_string().contains("missing"), "{error}");
     }
 }
