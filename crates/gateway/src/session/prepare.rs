@@ -351,7 +351,7 @@ impl Session {
             marks: &described.marks,
         };
         let returned = Box::pin(self.describe(&seen, &returning.query, known)).await?;
-        check_clause(&returned.plan)?;
+        check_clause(&returned.plan, "RETURNING")?;
         described.parameters = returned.parameters;
         described.untyped = returned.untyped;
         described.marks = returned.marks;

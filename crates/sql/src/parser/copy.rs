@@ -1,7 +1,7 @@
 //! COPY .. TO STDOUT and COPY .. FROM STDIN.
 
 use super::cursor::{Cursor, Result};
-use super::{names, parenthesized, query};
+use super::{names, parenthesized, query, returning};
 use crate::ast::{
     Copy, CopyFormat, CopyFrom, CopyHeader, CopyOptions, ForcedColumns, Statement, TableName,
     Unsupported,
@@ -77,12 +77,20 @@ fn from(
         return Err(cursor.expected("STDIN"));
     }
     options(cursor, &mut given)?;
-    if cursor.is_word("WHERE") {
-        return Ok(refuse("COPY .. FROM .. WHERE", "COPY .. FROM"));
+    let condition = match cursor.eat("WHERE") {
+        true => match returning::condition(cursor, &table)? {
+            Statement::Query(condition) => Some(condition),
+            refused => return Ok(refused),
+        },
+        false => None,
+    };
+    if condition.is_some() {
+        cursor.skip_rest();
     }
     Ok(Statement::CopyFrom(Box::new(CopyFrom {
         table,
         columns,
+        condition,
         format: given.format.unwrap_or_default(),
         options: given.options,
     })))

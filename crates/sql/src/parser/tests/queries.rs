@@ -417,7 +417,19 @@ fn copy_from_stdin_names_a_table_its_columns_and_options() {
     assert!(one("COPY t FROM STDIN").is_kept_for_commit());
     assert!(refused("COPY t FROM '/etc/passwd'").contains("COPY .. FROM STDIN"));
     assert!(refused("COPY t FROM PROGRAM 'x'").contains("COPY .. FROM STDIN"));
-    assert!(refused("COPY t FROM STDIN WHERE a = 1").contains("WHERE"));
+    let some = copy("COPY db.t (a) FROM STDIN CSV WHERE db.t.a > 1 AND b IS NULL");
+    assert_eq!(
+        some.condition.unwrap().to_string(),
+        "SELECT t.a > 1 AND b IS NULL FROM pg_temp_1.\"returning\" AS \"t\""
+    );
+    assert!(refused("COPY t FROM STDIN WHERE a IN (SELECT 1)").contains("a subquery"));
+    for sql in [
+        "COPY t FROM STDIN WHERE",
+        "COPY t FROM STDIN WHERE a, b",
+        "COPY t TO STDOUT WHERE a",
+    ] {
+        assert!(crate::parse(sql).is_err(), "{sql}");
+    }
 }
 
 // Expected messages: PostgreSQL 15.18.
