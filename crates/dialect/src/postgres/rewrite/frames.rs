@@ -144,7 +144,7 @@ fn is_null(expr: &Expr) -> bool {
 /// Returns the value of a number, or of a sum, a difference or a product of numbers.
 fn computed(expr: &Expr) -> Option<i64> {
     match expr {
-        Expr::Nested(inner) => computed(inner),
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => computed(inner),
         Expr::UnaryOp { op, expr } => match op {
             UnaryOperator::Minus => computed(expr)?.checked_neg(),
             UnaryOperator::Plus => computed(expr),
