@@ -117,12 +117,17 @@ async fn only_rows_for_which_the_condition_is_true_are_copied() {
             "10\tlast\t\\N\n",
             1,
         ),
+        (
+            "COPY some.t FROM STDIN (ON_ERROR ignore) WHERE a > 1",
+            "x\ty\tz\n11\tgood\t1\n1\tsmall\t1\n",
+            1,
+        ),
     ] {
         assert_eq!(copied(&admin, sql, &[rows]).await, count, "{sql}");
     }
     assert_eq!(
         admin.text("SELECT a, b, c FROM some.t ORDER BY a").await,
-        "2|b|NULL\n4|d|NULL\n7|x|NULL\n8|z|1.50\n10|last|NULL"
+        "2|b|NULL\n4|d|NULL\n7|x|NULL\n8|z|1.50\n10|last|NULL\n11|good|1.00"
     );
     for (condition, code) in [
         ("nope > 1", "42703"),

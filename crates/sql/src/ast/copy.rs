@@ -50,6 +50,8 @@ pub struct CopyOptions {
     pub force_null: ForcedColumns,
     /// The text that stands for a column's default, of COPY FROM.
     pub default: Option<String>,
+    /// ON_ERROR ignore: rows with a value that is not of its column's type are left out.
+    pub ignore_errors: bool,
 }
 
 /// HEADER.
