@@ -194,7 +194,8 @@ impl Decoder {
         self.bytes = 0;
         let columns = self.columns.iter_mut().map(|column| column.values.take());
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        let no_batch = |error: ArrowError| Error::internal(format!("rows do not form a batch: {error}"));
+        let no_batch =
+            |error: ArrowError| Error::internal(format!("rows do not form a batch: {error}"));
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(no_batch)?;
         if self.skipped.is_empty() {
             return Ok(batch);
