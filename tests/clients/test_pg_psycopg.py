@@ -43,6 +43,34 @@ class TestPsycopg:
             admin.execute("DROP INDEX IF EXISTS of_psycopg_index.by_id")
             assert len(told) == 2
 
+    def test_names_that_are_passed_over_are_told(self, connect):
+        with lake_table(connect, "of_psycopg_names") as admin:
+            told = []
+            admin.add_notice_handler(lambda one: told.append((one.severity_nonlocalized, one.message_primary)))
+            for statement in [
+                "DROP TABLE IF EXISTS of_psycopg_names.absent, of_psycopg_names.other",
+                "DROP VIEW IF EXISTS of_psycopg_names.absent",
+                "DROP SCHEMA IF EXISTS of_psycopg_absent",
+                "ALTER TABLE IF EXISTS of_psycopg_names.absent RENAME TO other",
+                "CREATE SCHEMA IF NOT EXISTS of_psycopg_names",
+                "CREATE TABLE IF NOT EXISTS of_psycopg_names.things (id INT)",
+                "CREATE TEMP TABLE twice (id INT)",
+                "CREATE TEMP TABLE IF NOT EXISTS twice (id INT)",
+                "CREATE TEMP TABLE IF NOT EXISTS twice AS SELECT 1 AS id",
+            ]:
+                admin.execute(statement)
+            assert told == [
+                ("NOTICE", 'table "absent" does not exist, skipping'),
+                ("NOTICE", 'table "other" does not exist, skipping'),
+                ("NOTICE", 'view "absent" does not exist, skipping'),
+                ("NOTICE", 'schema "of_psycopg_absent" does not exist, skipping'),
+                ("NOTICE", 'relation "absent" does not exist, skipping'),
+                ("NOTICE", 'schema "of_psycopg_names" already exists, skipping'),
+                ("NOTICE", 'relation "things" already exists, skipping'),
+                ("NOTICE", 'relation "twice" already exists, skipping'),
+                ("NOTICE", 'relation "twice" already exists, skipping'),
+            ]
+
     @pytest.mark.shows("results of all types")
     @pytest.mark.parametrize("binary", [False, True])
     def test_results(self, connect, binary):

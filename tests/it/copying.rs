@@ -91,6 +91,58 @@ async fn rows_become_visible_at_once_and_in_their_partitions() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_rows_for_which_the_condition_is_true_are_copied() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    admin
+        .run_each(&[
+            "CREATE DATABASE some LOCATION 's3://datalake/tests/some/'",
+            "CREATE TABLE some.t (a INT, b TEXT, c NUMERIC(8, 2))",
+        ])
+        .await;
+    for (sql, rows, count) in [
+        (
+            "COPY some.t (b, a) FROM STDIN WHERE a > 1 AND upper(b) <> 'C' AND c IS NULL",
+            "a\t1\nb\t2\nc\t3\nd\t4\n\\N\t5\n",
+            2,
+        ),
+        (
+            "COPY some.t FROM STDIN CSV WHERE t.b IN ('x', 'y') OR some.t.c = 1.5",
+            "7,x,\n8,z,1.50\n9,w,2\n",
+            2,
+        ),
+        ("COPY some.t FROM STDIN WHERE false", "1\tx\t1\n", 0),
+        (
+            "COPY some.t FROM STDIN WHERE now() > '2020-01-01' AND b LIKE 'l%'",
+            "10\tlast\t\\N\n",
+            1,
+        ),
+        (
+            "COPY some.t FROM STDIN (ON_ERROR ignore) WHERE a > 1",
+            "x\ty\tz\n11\tgood\t1\n1\tsmall\t1\n",
+            1,
+        ),
+    ] {
+        assert_eq!(copied(&admin, sql, &[rows]).await, count, "{sql}");
+    }
+    assert_eq!(
+        admin.text("SELECT a, b, c FROM some.t ORDER BY a").await,
+        "2|b|NULL\n4|d|NULL\n7|x|NULL\n8|z|1.50\n10|last|NULL\n11|good|1.00"
+    );
+    for (condition, code) in [
+        ("nope > 1", "42703"),
+        ("a", "42804"),
+        ("count(*) > 1", "42803"),
+        ("a IN (SELECT 1)", "0A000"),
+    ] {
+        let sql = format!("COPY some.t FROM STDIN WHERE {condition}");
+        let client = server.connect("admin").await;
+        let failure = refused(&client, &sql, &["1\tx\t1\n"]).await;
+        assert_eq!(failure.code, code, "{sql}: {failure:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copy_that_fails_leaves_nothing_and_the_connection_goes_on() {
     let server = Server::private(&[]);
     let admin = server.connect("admin").await;

@@ -31,6 +31,8 @@ pub(super) async fn if_exists(
     alter: &AlterTableIfExists,
 ) -> Result<Output> {
     if context.find_table(&alter.table).await?.is_none() {
+        let name = &alter.table.table;
+        context.notices.skips_missing("relation", name);
         return Ok(Output::Command);
     }
     // Boxed: this recurses through the dispatch that led here.

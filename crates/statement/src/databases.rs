@@ -30,6 +30,9 @@ pub(super) async fn create(context: &StatementContext, create: &CreateDatabase) 
         location_uri: create.location.clone(),
         parameters: create.properties.iter().cloned().collect(),
     };
+    if create.if_not_exists && context.view.database(name).await?.is_some() {
+        context.notices.skips_existing("schema", name);
+    }
     let by = context.access().by();
     context
         .coordinator
@@ -53,10 +56,11 @@ pub(super) async fn set_properties(
 pub(super) async fn drop(context: &StatementContext, drop: &DropDatabase) -> Result<Output> {
     let name = context.database_name(Some(&drop.name))?;
     let Some(database) = context.view.database(name).await? else {
-        return match drop.if_exists {
-            true => Ok(Output::Command),
-            false => Err(database_not_found(name)),
-        };
+        if !drop.if_exists {
+            return Err(database_not_found(name));
+        }
+        context.notices.skips_missing("schema", name);
+        return Ok(Output::Command);
     };
     // Dropping a database needs DROP on the database, which covers all of its tables.
     context.require_on_database(&database.name, Privilege::Drop)?;

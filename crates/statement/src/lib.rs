@@ -25,6 +25,7 @@ mod indexes;
 mod locations;
 mod locks;
 mod msck;
+mod notices;
 mod partition_filter;
 mod partitions;
 mod pattern;
@@ -57,6 +58,7 @@ use lakegate_error::{Error, Result};
 use lakegate_lake::roots::Roots;
 use lakegate_policy::{SearchPath, View};
 use lakegate_sql::Statement;
+pub use notices::Notices;
 pub use rows::columns;
 pub use show_stats::{EstimatedColumn, show_estimates};
 pub use temporary::{
@@ -80,6 +82,7 @@ pub struct StatementContext {
     /// The databases in which unqualified names are looked up.
     pub path: SearchPath,
     pub before_commit: BeforeCommit,
+    pub notices: Notices,
 }
 
 impl StatementContext {

@@ -126,6 +126,15 @@ impl StatementContext {
         check_projection(&database.name, &input)?;
         self.register_projected(&input, For::NewTable(database))
             .await?;
+        if if_not_exists
+            && self
+                .view
+                .table(&database.name, &input.name)
+                .await?
+                .is_some()
+        {
+            self.notices.skips_existing("relation", &input.name);
+        }
         let by = self.access().by();
         self.coordinator
             .create_table_by(&database.name, input, if_not_exists, by)
@@ -295,7 +304,7 @@ fn check_key_types(keys: &[Column]) -> Result<()> {
 
 /// Drops tables from the catalog, all or none. Their files stay: tables are external.
 pub(super) async fn drop(context: &StatementContext, drop: &DropTable) -> Result<Output> {
-    let dropped = to_drop(context, &drop.names, drop.if_exists).await?;
+    let dropped = to_drop(context, "table", &drop.names, drop.if_exists).await?;
     for visible in &dropped {
         if !visible.access.drop {
             return Err(context.denied(Privilege::Drop, &resource(&visible.table)));
@@ -314,13 +323,15 @@ pub(super) async fn drop(context: &StatementContext, drop: &DropTable) -> Result
     drop_all(context, &dropped, drop.if_exists).await
 }
 
-/// The tables and views that names refer to, each once, without those that do not exist.
+/// The tables and views that names refer to, each once, without those that do not exist. `kind`: what
+/// they are, for notices.
 ///
 /// # Errors
 ///
 /// One does not exist, without IF EXISTS.
 pub(super) async fn to_drop(
     context: &StatementContext,
+    kind: &str,
     names: &[TableName],
     if_exists: bool,
 ) -> Result<Vec<Visible>> {
@@ -333,7 +344,8 @@ pub(super) async fn to_drop(
                 found.push(visible);
             }
             None if !if_exists => return Err(table_not_found(name)),
-            _ => {}
+            None => context.notices.skips_missing(kind, &name.table),
+            Some(_) => {}
         }
     }
     Ok(found)

@@ -84,6 +84,7 @@ impl Lake {
             write_log: Arc::clone(&self.store) as _,
             roots: Arc::clone(&self.roots),
             before_commit: crate::BeforeCommit::default(),
+            notices: crate::Notices::default(),
         }
     }
 

@@ -51,6 +51,7 @@ pub async fn create_view(
     };
     let table = &existing.table;
     if create.if_not_exists {
+        context.notices.skips_existing("relation", name);
         return Ok(Output::Command);
     }
     if !create.or_replace {
@@ -209,7 +210,7 @@ pub(super) fn require_view(visible: &Visible) -> Result<()> {
 }
 
 pub(super) async fn drop(context: &StatementContext, drop: &DropView) -> Result<Output> {
-    let dropped = to_drop(context, &drop.names, drop.if_exists).await?;
+    let dropped = to_drop(context, "view", &drop.names, drop.if_exists).await?;
     for visible in &dropped {
         require_view(visible)?;
         if !visible.access.drop {

@@ -10,7 +10,7 @@ use lakegate_error::{Error, Result};
 use lakegate_lake::meter::QueryMeter;
 use lakegate_sql::Parsed;
 use lakegate_sql::ast::{CreateView, Statement};
-use lakegate_statement::{self, BeforeCommit, Output, StatementContext};
+use lakegate_statement::{self, BeforeCommit, Notices, Output, StatementContext};
 use sqlparser::ast;
 
 use crate::Execution;
@@ -39,6 +39,7 @@ impl Session {
             roots: Arc::clone(&self.gateway.roots),
             path,
             before_commit: BeforeCommit::default(),
+            notices: Notices::default(),
         })
     }
 
@@ -76,6 +77,7 @@ impl Session {
             }
             _ => None,
         };
+        let notices = context.notices.clone();
         let syntax = self.view_syntax();
         let (running, executed) = (Arc::clone(&query), statement.clone());
         let gateway = Arc::clone(&self.gateway);
@@ -112,6 +114,9 @@ impl Session {
             Err(error) => return Err(Error::internal(error.to_string())),
         };
         self.tell_of_indexes(statement);
+        for message in notices.take() {
+            self.notice(message);
+        }
         match outcome {
             Output::Command => Ok(command(statement.tag())),
             Output::Rows { batch } => Ok(rows(statement.tag(), batch.schema(), vec![batch])),

@@ -330,7 +330,7 @@ impl Session {
             marks: &described.parameters.marks,
         };
         let returned = Box::pin(self.describe(&seen, &returning.query, known)).await?;
-        check_clause(&returned.plan)?;
+        check_clause(&returned.plan, "RETURNING")?;
         described.parameters = returned.parameters;
         Ok((described, Some(returned.columns)))
     }

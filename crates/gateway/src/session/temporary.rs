@@ -160,6 +160,9 @@ impl Session {
         let mut state = self.state.lock();
         let now = Arc::clone(state.transaction.temporary());
         if create.if_not_exists && now.relation(&new.input.name).is_some() {
+            drop(state);
+            let name = &new.input.name;
+            self.notice(format!("relation \"{name}\" already exists, skipping"));
             return Ok(());
         }
         state.change_temporary(created(&now, &new, None)?);

@@ -37,8 +37,9 @@ impl Session {
         self.tell(Level::Warning, sqlstate, message.into());
     }
 
-    /// Keeps a notice, as [`Self::warn`] keeps a warning.
-    pub(crate) fn notice(&self, message: impl Into<String>) {
+    /// Keeps a notice for the client, as [`Self::take_warnings`] returns it: if its protocol has any,
+    /// and the session shows them.
+    pub fn notice(&self, message: impl Into<String>) {
         self.tell(Level::Notice, "00000", message.into());
     }
 

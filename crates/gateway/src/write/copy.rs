@@ -26,7 +26,8 @@ impl Session {
     ///
     /// # Errors
     /// The transaction block has failed; the table does not exist, or is a view; INSERT is not
-    /// granted; a column that the table does not have; files of its format are not written.
+    /// granted; a column that the table does not have; files of its format are not written; the
+    /// condition cannot be planned.
     pub fn copy_in<'a>(&'a self, prepared: &'a Prepared) -> BoxFuture<'a, Result<CopyIn>> {
         async move {
             let statement = prepared.statement();
@@ -48,9 +49,18 @@ impl Session {
             return Err(aborted());
         }
         let workgroup = self.settings().workgroup();
+        let condition = Box::pin(self.condition(moment, copy)).await?;
         let copy = copy.clone();
-        let plan =
-            |context: StatementContext| async move { context.plan_copy(&copy).await }.boxed();
+        let plan = |context: StatementContext| {
+            async move {
+                let (columns, write) = context.plan_copy(&copy).await?;
+                let filter = condition
+                    .map(|condition| condition.of(&write))
+                    .transpose()?;
+                Ok((columns, write, filter))
+            }
+            .boxed()
+        };
         let begins = self.begin_ingestion(moment, &workgroup, text, changes, plan);
         let (columns, ingestion) = begins.await?;
         Ok(CopyIn { columns, ingestion })

@@ -32,6 +32,7 @@ use crate::query::stalled::Stalled;
 use crate::session::Session;
 use crate::session::changes::Changes;
 use crate::workgroup::Queue;
+use crate::write::condition::RowFilter;
 use crate::write::job::WriteJob;
 
 /// The capacity of the channel between the client and the encoder, in batches.
@@ -39,6 +40,10 @@ const QUEUED_BATCHES: usize = 4;
 /// Bytes of a batch from which on it waits until those before it are taken. Rows are as large as a
 /// client makes them, and batches in the channel are not in the memory pool yet.
 const LARGE_BATCH: usize = 16 * 1024 * 1024;
+
+/// The columns of the rows that a client sends, the write of them, and which of them are written, if
+/// not all.
+pub(super) type Begun = (SchemaRef, QueryWrite, Option<RowFilter>);
 
 /// A message from the client to the write.
 enum Message {
@@ -68,14 +73,19 @@ impl fmt::Debug for Ingestion {
 }
 
 impl Ingestion {
-    /// Begins the write of a job, in its own task. `schema`: of the batches.
-    pub(super) fn begin(job: WriteJob, schema: SchemaRef) -> Self {
+    /// Begins the write of a job, in its own task. `schema`: of the batches. `filter`: which of their
+    /// rows are written, if not all.
+    pub(super) fn begin(job: WriteJob, schema: SchemaRef, filter: Option<RowFilter>) -> Self {
         let (gateway, query) = (Arc::clone(&job.gateway), Arc::clone(&job.query));
         let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
         let (done, outcome) = oneshot::channel();
         tokio::spawn(async move {
+            let batches = match filter {
+                Some(filter) => filter.over(received(receiver)),
+                None => received(receiver).boxed(),
+            };
             // The receiver is gone if the client is.
-            let _ = done.send(run(job, schema, received(receiver)).await);
+            let _ = done.send(run(job, schema, batches).await);
         });
         Self {
             gateway,
@@ -224,7 +234,7 @@ impl Session {
             let plan = |context: StatementContext| {
                 async move {
                     let plan = context.plan_write(&request, &rows).await?;
-                    Ok((rows, QueryWrite::Table(Box::new(plan))))
+                    Ok((rows, QueryWrite::Table(Box::new(plan)), None))
                 }
                 .boxed()
             };
@@ -255,7 +265,7 @@ impl Session {
         workgroup: &str,
         text: &str,
         changes: Option<Arc<Changes>>,
-        plan: impl FnOnce(StatementContext) -> BoxFuture<'static, Result<(SchemaRef, QueryWrite)>>,
+        plan: impl FnOnce(StatementContext) -> BoxFuture<'static, Result<Begun>>,
     ) -> Result<(SchemaRef, Ingestion)> {
         moment.check_workgroup(workgroup)?;
         let context = self.statement_context(moment).await?;
@@ -264,7 +274,7 @@ impl Session {
         let query = self.submit(text, context.path.shown(), limits, meter)?;
         let unfinished = Unfinished::guard(&query);
         let planning = self.gateway.plan_for(&query, plan(context));
-        let (columns, write) = match query.step(Phase::Planning, planning).await {
+        let (columns, write, filter) = match query.step(Phase::Planning, planning).await {
             Ok(planned) => planned,
             Err(error) => {
                 query.finish(0, Err(&error));
@@ -280,7 +290,7 @@ impl Session {
             changes,
             session: self.me.clone(),
         };
-        let ingestion = Ingestion::begin(job, Arc::clone(&columns));
+        let ingestion = Ingestion::begin(job, Arc::clone(&columns), filter);
         Ok((columns, ingestion))
     }
 }

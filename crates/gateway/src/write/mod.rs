@@ -1,6 +1,7 @@
 //! Writes of rows into tables.
 
 pub(crate) mod assigned;
+mod condition;
 pub(crate) mod copy;
 pub(crate) mod ingest;
 mod job;

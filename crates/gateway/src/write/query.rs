@@ -123,6 +123,10 @@ impl Session {
             Ok(Some(begun)) => begun,
             Ok(None) => {
                 query.finish(0, Ok(()));
+                if let Statement::CreateTableAs(create) = statement {
+                    let name = &create.name.table;
+                    self.notice(format!("relation \"{name}\" already exists, skipping"));
+                }
                 return Ok(None);
             }
             Err(error) => {

@@ -138,7 +138,7 @@ impl Session {
             let planning = Box::pin(self.resolve(&seen, query.clone())).await?;
             let shown = PlannedText::Query(&clause.query, planning.database.clone());
             let planned = self.plan(&seen, shown, planning.described().boxed());
-            check_clause(&planned.await?.plan)?;
+            check_clause(&planned.await?.plan, "RETURNING")?;
         }
         Ok(Some(BoundReturning {
             clause,
@@ -148,9 +148,11 @@ impl Session {
     }
 }
 
+/// Checks the plan of a clause that sees one row at a time. `clause`: its name, for messages.
+///
 /// # Errors
-/// The plan of a RETURNING clause computes something from several rows, or several rows from one.
-pub(crate) fn check_clause(plan: &LogicalPlan) -> Result<()> {
+/// It computes something from several rows, or several rows from one.
+pub(crate) fn check_clause(plan: &LogicalPlan, clause: &str) -> Result<()> {
     let has = |is: fn(&LogicalPlan) -> bool| has_operator(plan, |node| Ok(is(node)));
     let refused = [
         (
@@ -171,7 +173,7 @@ pub(crate) fn check_clause(plan: &LogicalPlan) -> Result<()> {
     ];
     for (found, code, kind) in refused {
         if found.map_err(from_engine)? {
-            let message = format!("{kind} functions are not allowed in RETURNING");
+            let message = format!("{kind} functions are not allowed in {clause}");
             return Err(Error::new(code, message));
         }
     }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{BooleanArray, RecordBatch};
+use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
 use lakegate_error::{Code, Error, Result};
 use lakegate_gateway::sql::ast::{self, CopyFormat, CopyHeader};
 
@@ -59,7 +61,12 @@ pub(crate) struct Decoder {
     columns: Vec<Column>,
     source: Source,
     ended: bool,
+    /// Rows of the next batch.
     rows: usize,
+    /// The places of those that are left out, in order.
+    skipped: Vec<usize>,
+    /// The number of all rows that were left out.
+    all_skipped: u64,
     bytes: usize,
     max_rows: usize,
 }
@@ -116,8 +123,15 @@ impl Decoder {
             source,
             ended: false,
             rows: 0,
+            skipped: Vec::new(),
+            all_skipped: 0,
             bytes: 0,
         })
+    }
+
+    /// Returns the number of rows that were left out because of a value.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.all_skipped
     }
 
     /// Takes bytes from the client. [`Decoder::next`] is to be called until it returns `None`
@@ -176,12 +190,23 @@ impl Decoder {
     }
 
     fn take(&mut self) -> Result<RecordBatch> {
-        self.rows = 0;
+        let rows = std::mem::take(&mut self.rows);
         self.bytes = 0;
         let columns = self.columns.iter_mut().map(|column| column.values.take());
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        RecordBatch::try_new(Arc::clone(&self.schema), columns)
-            .map_err(|error| Error::internal(format!("rows do not form a batch: {error}")))
+        let no_batch =
+            |error: ArrowError| Error::internal(format!("rows do not form a batch: {error}"));
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(no_batch)?;
+        if self.skipped.is_empty() {
+            return Ok(batch);
+        }
+        let mut stays = vec![true; rows];
+        for place in std::mem::take(&mut self.skipped) {
+            if let Some(stays) = stays.get_mut(place) {
+                *stays = false;
+            }
+        }
+        filter_record_batch(&batch, &BooleanArray::from(stays)).map_err(no_batch)
     }
 
     /// Reads a row; returns whether there was one.
@@ -200,6 +225,8 @@ impl Decoder {
             table,
             input,
             rows,
+            skipped,
+            all_skipped,
             bytes,
             ..
         } = self;
@@ -248,6 +275,7 @@ impl Decoder {
                 let why = "extra data after last expected column";
                 return Err(in_line(Error::new(Code::BadData, why)));
             }
+            let mut is_skipped = false;
             for (n, column) in columns.iter_mut().enumerate() {
                 let Some(field) = fields.get(n) else {
                     let why = format!("missing data for column \"{}\"", column.name);
@@ -259,16 +287,25 @@ impl Decoder {
                     Some(text) if column.force_null && text == null => None,
                     other => other,
                 };
-                match field {
-                    None => column.values.push_null()?,
-                    Some(text) => {
-                        *bytes += text.len();
-                        column.values.push_text(text, *input).map_err(|error| {
-                            let at = format!("{}, column {}", place(), column.name);
-                            error.with_context(format!("{at}: {}", shown(text)))
-                        })?;
+                let Some(text) = field.filter(|_| !is_skipped) else {
+                    column.values.push_null()?;
+                    continue;
+                };
+                *bytes += text.len();
+                match column.values.push_text(text, *input) {
+                    Err(error) if options.ignores_errors && is_of_value(&error) => {
+                        column.values.push_null()?;
+                        is_skipped = true;
                     }
+                    pushed => pushed.map_err(|error| {
+                        let at = format!("{}, column {}", place(), column.name);
+                        error.with_context(format!("{at}: {}", shown(text)))
+                    })?,
                 }
+            }
+            if is_skipped {
+                skipped.push(*rows);
+                *all_skipped += 1;
             }
             *rows += 1;
             return Ok(true);
@@ -304,6 +341,12 @@ impl Decoder {
         self.rows += 1;
         Ok(true)
     }
+}
+
+/// Returns whether a text is no value of its column's type, rather than no text at all.
+fn is_of_value(error: &Error) -> bool {
+    let state = error.code().sqlstate();
+    state.starts_with("22") && state != "22021"
 }
 
 /// Takes a field of a row whose lengths were checked; `None` is NULL.

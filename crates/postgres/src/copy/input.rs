@@ -47,8 +47,14 @@ impl Connection {
             Err(error) => Err(error.into()),
         };
         match received {
-            Ok(()) => {
+            Ok(skipped) => {
                 let rows = self.link.run(ingestion.finish()).await??;
+                if skipped > 0 {
+                    let those = if skipped == 1 { "row was" } else { "rows were" };
+                    self.session.notice(format!(
+                        "{skipped} {those} skipped due to data type incompatibility"
+                    ));
+                }
                 backend::command_complete(&mut self.link.out, "COPY", Some(rows));
                 Ok(())
             }
@@ -59,12 +65,13 @@ impl Connection {
         }
     }
 
-    /// Reads the client's messages up to CopyDone.
+    /// Reads the client's messages up to CopyDone. Returns the number of rows that are left out because
+    /// of a value.
     async fn receive(
         &mut self,
         ingestion: &mut Ingestion,
         mut decoder: Decoder,
-    ) -> Result<(), Failed> {
+    ) -> Result<u64, Failed> {
         loop {
             let frame = ingestion.receive(self.link.frame_of_statement()).await??;
             match frame.tag {
@@ -100,7 +107,7 @@ impl Connection {
                 self.link.run(ingestion.write(batch)).await??;
             }
             if frame.tag == b'c' {
-                return Ok(());
+                return Ok(decoder.skipped());
             }
         }
     }

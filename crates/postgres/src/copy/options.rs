@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub escape: u8,
     /// The text that stands for a column's default.
     pub default: Option<String>,
+    /// Whether rows with a value that is not of its column's type are left out.
+    pub ignores_errors: bool,
     /// Of the data in text and CSV format; `None` is the session's.
     encoding: Option<Named>,
 }
@@ -48,6 +50,11 @@ impl Options {
         if direction == Direction::Out && given.header == CopyHeader::Match {
             return Err(Error::not_supported(
                 "cannot use \"match\" with HEADER in COPY TO",
+            ));
+        }
+        if direction == Direction::Out && given.ignore_errors {
+            return Err(Error::not_supported(
+                "COPY ON_ERROR cannot be used with COPY TO",
             ));
         }
         for (name, value) in [
@@ -114,6 +121,10 @@ impl Options {
                 )));
             }
         }
+        if binary && given.ignore_errors {
+            let why = "only ON_ERROR STOP is allowed in BINARY mode";
+            return Err(Error::new(Code::SyntaxError, why));
+        }
         if null.as_bytes().contains(&delimiter) {
             return Err(Error::not_supported(
                 "COPY delimiter must not appear in the NULL specification",
@@ -130,6 +141,7 @@ impl Options {
         Ok(Self {
             format,
             header: given.header,
+            ignores_errors: given.ignore_errors,
             delimiter,
             null,
             quote,

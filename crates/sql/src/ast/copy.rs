@@ -14,12 +14,15 @@ pub struct Copy {
     pub options: CopyOptions,
 }
 
-/// `COPY t [(c, ..)] FROM STDIN [[WITH] (..)]`, also with the old options.
+/// `COPY t [(c, ..)] FROM STDIN [[WITH] (..)] [WHERE q]`, also with the old options.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CopyFrom {
     pub table: TableName,
     /// Lower case. Empty: all columns, in the order of the table.
     pub columns: Vec<String>,
+    /// A query over the rows that are sent, as that of a RETURNING clause. Its only column says which
+    /// of them are written.
+    pub condition: Option<Box<ast::Query>>,
     pub format: CopyFormat,
     pub options: CopyOptions,
 }
@@ -47,6 +50,8 @@ pub struct CopyOptions {
     pub force_null: ForcedColumns,
     /// The text that stands for a column's default, of COPY FROM.
     pub default: Option<String>,
+    /// ON_ERROR ignore: rows with a value that is not of its column's type are left out.
+    pub ignore_errors: bool,
 }
 
 /// HEADER.

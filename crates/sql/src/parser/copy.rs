@@ -1,7 +1,7 @@
 //! COPY .. TO STDOUT and COPY .. FROM STDIN.
 
 use super::cursor::{Cursor, Result};
-use super::{names, parenthesized, query};
+use super::{names, parenthesized, query, returning};
 use crate::ast::{
     Copy, CopyFormat, CopyFrom, CopyHeader, CopyOptions, ForcedColumns, Statement, TableName,
     Unsupported,
@@ -77,12 +77,20 @@ fn from(
         return Err(cursor.expected("STDIN"));
     }
     options(cursor, &mut given)?;
-    if cursor.is_word("WHERE") {
-        return Ok(refuse("COPY .. FROM .. WHERE", "COPY .. FROM"));
+    let condition = match cursor.eat("WHERE") {
+        true => match returning::condition(cursor, &table)? {
+            Statement::Query(condition) => Some(condition),
+            refused => return Ok(refused),
+        },
+        false => None,
+    };
+    if condition.is_some() {
+        cursor.skip_rest();
     }
     Ok(Statement::CopyFrom(Box::new(CopyFrom {
         table,
         columns,
+        condition,
         format: given.format.unwrap_or_default(),
         options: given.options,
     })))
@@ -193,15 +201,11 @@ fn option(cursor: &mut Cursor<'_>, given: &mut Given) -> Result<()> {
         "force_not_null" => options.force_not_null = columns(cursor, &name, &before)?,
         "force_null" => options.force_null = columns(cursor, &name, &before)?,
         "default" => options.default = Some(argument(cursor, &name)?),
-        // What is not a value of its column ends the COPY.
         "on_error" => {
             let action = argument(cursor, &name)?;
-            if !action.eq_ignore_ascii_case("stop") {
-                let known = action.eq_ignore_ascii_case("ignore");
-                return Err(before.error(match known {
-                    true => "COPY with ON_ERROR ignore is not supported".to_owned(),
-                    false => format!("COPY ON_ERROR \"{action}\" not recognized"),
-                }));
+            options.ignore_errors = action.eq_ignore_ascii_case("ignore");
+            if !options.ignore_errors && !action.eq_ignore_ascii_case("stop") {
+                return Err(before.error(format!("COPY ON_ERROR \"{action}\" not recognized")));
             }
         }
         other => return Err(before.error(format!("option \"{other}\" not recognized"))),

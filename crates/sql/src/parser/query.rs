@@ -43,7 +43,8 @@ pub(super) fn changed(
         return Err(from.expected("the columns that are distinct"));
     }
     let refused = excluding_frame(cursor).or_else(|| of_trino(cursor));
-    if let Some(refused) = refused.or_else(|| key_lock(cursor)) {
+    let refused = refused.or_else(|| key_lock(cursor));
+    if let Some(refused) = refused.or_else(|| write_in_with(cursor)) {
         return Ok(Statement::Unsupported(refused));
     }
     let mut query = parse(cursor, |parser| parser.parse_query())?;
@@ -123,6 +124,26 @@ fn key_lock(cursor: &Cursor<'_>) -> Option<Unsupported> {
         locks.into_iter().find(is_at)
     })?;
     Some(refused_lock(lock))
+}
+
+/// PostgreSQL's tables of WITH that write: `WITH w AS (INSERT …)`.
+fn write_in_with(cursor: &Cursor<'_>) -> Option<Unsupported> {
+    if !cursor.is_word("WITH") {
+        return None;
+    }
+    let writes = ["INSERT", "UPDATE", "DELETE", "MERGE"];
+    let begins = |at: usize| {
+        cursor.is_one_of_at(at, &["AS", "MATERIALIZED"]) && cursor.is_sign_at(at + 1, '(')
+    };
+    let mut places = (0..cursor.rest().len()).filter(|at| begins(*at));
+    let word = places.find_map(|at| {
+        let mut writes = writes.into_iter();
+        writes.find(|word| cursor.is_word_at(at + 2, word))
+    })?;
+    Some(Unsupported {
+        what: format!("{word} in WITH"),
+        nearest: Some(format!("{word} as a statement of its own")),
+    })
 }
 
 /// The refusal of a query that would lock rows.

@@ -1,15 +1,16 @@
-//! The RETURNING clause of INSERT: a query over the rows that are written.
+//! The RETURNING clause of INSERT, and the WHERE clause of COPY: a query over the rows that are written.
 //!
 //! ```text
 //! INSERT INTO d.t AS x … RETURNING x.a, b + 1    SELECT x.a, b + 1 FROM pg_temp_1."returning" AS "x"
 //! INSERT INTO d.t … RETURNING d.t.a              SELECT t.a FROM pg_temp_1."returning" AS "t"
+//! COPY d.t FROM STDIN WHERE a > 1                SELECT a > 1 FROM pg_temp_1."returning" AS "t"
 //! ```
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Ident, ObjectName, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
-    Value, VisitorMut,
+    Expr, Ident, ObjectName, Query, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    TableFactor, Value, VisitorMut,
 };
 
 use super::cursor::{Cursor, Result};
@@ -66,6 +67,33 @@ pub(super) fn query(
             nearest: Some("$1, $2 .. in the whole statement".to_owned()),
         }));
     }
+    let rows = over_rows(items, table, alias)?;
+    query::finished(list, rows)
+}
+
+/// Returns the query of a condition that extends to the end of the cursor, whose only column it is, or
+/// the reason to refuse it.
+///
+/// # Errors
+///
+/// The condition does not parse.
+pub(super) fn condition(condition: &Cursor<'_>, table: &TableName) -> Result<Statement> {
+    let items = query::select_items(condition)?;
+    if !matches!(items.as_slice(), [SelectItem::UnnamedExpr(_)]) {
+        return Err(condition.expected("a condition"));
+    }
+    if walk(&items, &mut Subqueries).is_break() {
+        return Ok(Statement::Unsupported(Unsupported {
+            what: "a subquery in COPY .. FROM .. WHERE".to_owned(),
+            nearest: Some("a temporary table, and INSERT of its rows".to_owned()),
+        }));
+    }
+    let rows = over_rows(items, table, None)?;
+    query::finished(condition, rows)
+}
+
+/// Returns the query of items over the rows that are written to a table.
+fn over_rows(items: Vec<SelectItem>, table: &TableName, alias: Option<&str>) -> Result<Box<Query>> {
     let mut rows = query::of_text(&format!(
         "SELECT 1 FROM {TEMPORARY_SCHEMA}.\"{RETURNED}\" AS x"
     ))?;
@@ -94,7 +122,7 @@ pub(super) fn query(
             }
         }
     }
-    query::finished(list, rows)
+    Ok(rows)
 }
 
 fn has_questions(list: &Cursor<'_>) -> bool {

@@ -1,5 +1,5 @@
-//! RETURNING of an INSERT: the columns of its table that it reads, and the rows that are written as
-//! rows of these columns.
+//! RETURNING of an INSERT, and WHERE of a COPY: the columns of the table that they read, and the rows
+//! that are written as rows of these columns.
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -11,7 +11,7 @@ use lakegate_catalog::model::{StorageDescriptor, Table, TableInput, now};
 use lakegate_error::{Error, Result};
 use lakegate_lake::table::table_schema;
 use lakegate_lake::write::columns::Mapping;
-use lakegate_sql::ast::{Insert, RETURNED};
+use lakegate_sql::ast::{CopyFrom, Insert, RETURNED, TableName};
 
 use crate::{QueryWrite, StatementContext};
 
@@ -34,24 +34,34 @@ impl StatementContext {
     ///
     /// The table does not exist, or is a view; INSERT is not granted, or SELECT on no column.
     pub fn returned_table<'a>(&'a self, insert: &'a Insert) -> BoxFuture<'a, Result<TableInput>> {
-        async move {
-            let found = self.table(&insert.table).await?;
-            self.require_insert(&found)?;
-            if !found.access.selects_any() {
-                return Err(self.denied_on(&found, Privilege::Select));
-            }
-            let columns = found.table.columns();
-            let columns = columns.filter(|column| found.access.can_select(&column.name));
-            Ok(TableInput {
-                name: RETURNED.to_owned(),
-                storage_descriptor: StorageDescriptor {
-                    columns: columns.cloned().collect(),
-                    ..StorageDescriptor::default()
-                },
-                ..TableInput::default()
-            })
+        self.read_table(&insert.table).boxed()
+    }
+
+    /// Returns the definition of the table that the WHERE clause of a COPY reads, likewise.
+    ///
+    /// # Errors
+    ///
+    /// As of [`StatementContext::returned_table`].
+    pub fn copied_table<'a>(&'a self, copy: &'a CopyFrom) -> BoxFuture<'a, Result<TableInput>> {
+        self.read_table(&copy.table).boxed()
+    }
+
+    async fn read_table(&self, name: &TableName) -> Result<TableInput> {
+        let found = self.table(name).await?;
+        self.require_insert(&found)?;
+        if !found.access.selects_any() {
+            return Err(self.denied_on(&found, Privilege::Select));
         }
-        .boxed()
+        let columns = found.table.columns();
+        let columns = columns.filter(|column| found.access.can_select(&column.name));
+        Ok(TableInput {
+            name: RETURNED.to_owned(),
+            storage_descriptor: StorageDescriptor {
+                columns: columns.cloned().collect(),
+                ..StorageDescriptor::default()
+            },
+            ..TableInput::default()
+        })
     }
 }
 

@@ -44,6 +44,23 @@ const SETS: &[&str] = &[
     "unnest",
 ];
 
+/// Endings of the names of such functions of JSON, behind `json` and `jsonb`.
+const SETS_OF_JSON: [&str; 5] = [
+    "_array_elements",
+    "_array_elements_text",
+    "_each",
+    "_each_text",
+    "_object_keys",
+];
+
+/// Returns whether PostgreSQL's function of a name, in lower case, returns a set.
+pub(super) fn is_set(name: &str) -> bool {
+    let of_json = name
+        .strip_prefix("json")
+        .map(|rest| rest.strip_prefix('b').unwrap_or(rest));
+    SETS.contains(&name) || of_json.is_some_and(|ending| SETS_OF_JSON.contains(&ending))
+}
+
 /// The name of the subquery with the list.
 const ALIAS: &str = "__sets";
 

@@ -4,6 +4,7 @@
 //! ```text
 //! ROWS BETWEEN 2 FOLLOWING AND 1 FOLLOWING      ROWS BETWEEN n PRECEDING AND n PRECEDING, with n beyond all rows
 //! GROUPS BETWEEN 1 PRECEDING AND 2 PRECEDING    GROUPS BETWEEN n PRECEDING AND n PRECEDING
+//! ROWS 1 + 1 PRECEDING                          ROWS 2 PRECEDING
 //! ROWS $1 PRECEDING                             ROWS m PRECEDING, with m a mark of the parameter
 //! RANGE $1 PRECEDING                            RANGE INTERVAL 'm' PRECEDING, likewise
 //! ```
@@ -14,54 +15,151 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Interval, NamedWindowDefinition, NamedWindowExpr, Select, Statement, Value, VisitorMut,
-    WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
+    BinaryOperator, Expr, Interval, NamedWindowDefinition, NamedWindowExpr, Select, Statement,
+    UnaryOperator, Value, VisitorMut, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
 };
-use lakegate_engine::{BEYOND_ALL_ROWS, offset_mark, range_mark};
+use lakegate_engine::{BEYOND_ALL_ROWS, Names, offset_mark, range_mark};
+use lakegate_error::{Code, Error};
 use lakegate_sql::walk::walk_mut;
 
 use super::build;
 
 /// Rewrites the frames of all windows. Their parameters become bare ones, which [`mark_parameters`]
 /// takes.
-pub(super) fn rewrite(statement: &mut Statement) {
-    // The visitor never breaks.
-    let _ = walk_mut(statement, &mut Frames { change: mend });
+///
+/// # Errors
+///
+/// In PostgreSQL's dialect, an offset of ROWS or GROUPS is NULL, negative or a column.
+pub(super) fn rewrite(statement: &mut Statement, dialect: Names) -> Result<(), Error> {
+    let change: fn(&mut WindowFrame) -> Result<(), Error> = match dialect {
+        Names::Postgres => |frame| {
+            check(frame)?;
+            mend(frame);
+            Ok(())
+        },
+        Names::Trino => |frame| {
+            mend(frame);
+            Ok(())
+        },
+    };
+    match walk_mut(statement, &mut Frames { change }) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
 }
 
 /// Puts marks in place of the parameters. This comes after other numbers are rewritten: a mark is no
 /// `bigint`, and would become a `numeric`.
 pub(super) fn mark_parameters(statement: &mut Statement) {
+    let change: fn(&mut WindowFrame) -> Result<(), Error> = |frame| {
+        mark(frame);
+        Ok(())
+    };
     // The visitor never breaks.
-    let _ = walk_mut(statement, &mut Frames { change: mark });
+    let _ = walk_mut(statement, &mut Frames { change });
 }
 
 struct Frames {
-    change: fn(&mut WindowFrame),
+    change: fn(&mut WindowFrame) -> Result<(), Error>,
+}
+
+impl Frames {
+    fn changed(&self, frame: &mut WindowFrame) -> ControlFlow<Error> {
+        match (self.change)(frame) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
 }
 
 impl VisitorMut for Frames {
-    type Break = ();
+    type Break = Error;
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         for NamedWindowDefinition(_, definition) in &mut select.named_window {
             if let NamedWindowExpr::WindowSpec(spec) = definition
                 && let Some(frame) = &mut spec.window_frame
             {
-                (self.change)(frame);
+                self.changed(frame)?;
             }
         }
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         if let Expr::Function(function) = expr
             && let Some(WindowType::WindowSpec(spec)) = &mut function.over
             && let Some(frame) = &mut spec.window_frame
         {
-            (self.change)(frame);
+            self.changed(frame)?;
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Checks the offsets of ROWS and GROUPS, and computes those that are written as sums.
+fn check(frame: &mut WindowFrame) -> Result<(), Error> {
+    if !is_of_rows(frame) {
+        return Ok(());
+    }
+    let units = frame.units;
+    let bounds = [
+        ("starting", Some(&mut frame.start_bound)),
+        ("ending", frame.end_bound.as_mut()),
+    ];
+    for (which, bound) in bounds {
+        let Some(WindowFrameBound::Preceding(Some(rows)) | WindowFrameBound::Following(Some(rows))) =
+            bound
+        else {
+            continue;
+        };
+        if matches!(**rows, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
+            let message = format!("argument of {units} must not contain variables");
+            return Err(Error::new(Code::InvalidColumnReference, message));
+        }
+        if is_null(rows) {
+            let message = format!("frame {which} offset must not be null");
+            return Err(Error::new(Code::NullNotAllowed, message));
+        }
+        match computed(rows) {
+            Some(count) if count < 0 => {
+                let message = format!("frame {which} offset must not be negative");
+                return Err(Error::new(Code::InvalidFrameOffset, message));
+            }
+            Some(count) => **rows = offset(count.unsigned_abs()),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_null(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => is_null(inner),
+        Expr::Value(value) => value.value == Value::Null,
+        _ => false,
+    }
+}
+
+/// Returns the value of a number, or of a sum, a difference or a product of numbers.
+fn computed(expr: &Expr) -> Option<i64> {
+    match expr {
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => computed(inner),
+        Expr::UnaryOp { op, expr } => match op {
+            UnaryOperator::Minus => computed(expr)?.checked_neg(),
+            UnaryOperator::Plus => computed(expr),
+            _ => None,
+        },
+        Expr::BinaryOp { left, op, right } => {
+            let (left, right) = (computed(left)?, computed(right)?);
+            match op {
+                BinaryOperator::Plus => left.checked_add(right),
+                BinaryOperator::Minus => left.checked_sub(right),
+                BinaryOperator::Multiply => left.checked_mul(right),
+                _ => None,
+            }
+        }
+        other => i64::try_from(number(other)?).ok(),
     }
 }
 
@@ -182,15 +280,13 @@ fn numbered(offset: &Expr) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use lakegate_engine::Names;
-
     use super::super::SystemRelations;
     use super::super::testing::with_statement;
     use super::*;
 
     fn rewritten(sql: &str) -> String {
         with_statement(sql, |statement| {
-            rewrite(statement);
+            rewrite(statement, Names::Postgres).unwrap();
             mark_parameters(statement);
         })
     }
@@ -263,6 +359,46 @@ mod tests {
                 assert!(rewritten.contains(frame), "{rewritten}");
             }
         }
+    }
+
+    #[test]
+    fn offsets_of_rows_are_numbers() {
+        let refused = |frame: &str| {
+            let sql = format!("SELECT sum(a) OVER (ORDER BY b {frame}) FROM t");
+            let mut found = None;
+            with_statement(&sql, |statement| {
+                found = rewrite(statement, Names::Postgres).err();
+                assert!(rewrite(statement, Names::Trino).is_ok(), "{frame}");
+            });
+            found.map(|error| error.message().to_owned())
+        };
+        for (frame, message) in [
+            (
+                "ROWS -1 PRECEDING",
+                "frame starting offset must not be negative",
+            ),
+            (
+                "GROUPS BETWEEN 1 PRECEDING AND 1 - 2 FOLLOWING",
+                "frame ending offset must not be negative",
+            ),
+            (
+                "ROWS NULL PRECEDING",
+                "frame starting offset must not be null",
+            ),
+            (
+                "GROUPS a PRECEDING",
+                "argument of GROUPS must not contain variables",
+            ),
+        ] {
+            assert_eq!(refused(frame).as_deref(), Some(message), "{frame}");
+        }
+        assert_eq!(refused("RANGE NULL PRECEDING"), None);
+        assert_eq!(
+            rewritten(
+                "SELECT sum(a) OVER (ORDER BY b ROWS BETWEEN (1 + 1) PRECEDING AND 2 * 3 FOLLOWING) FROM t"
+            ),
+            "SELECT sum(a) OVER (ORDER BY b ROWS BETWEEN 2 PRECEDING AND 6 FOLLOWING) FROM t"
+        );
     }
 
     #[test]

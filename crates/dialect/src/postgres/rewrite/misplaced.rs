@@ -4,6 +4,7 @@
 //! WHERE sum(x) > 1             aggregate functions are not allowed in WHERE
 //! HAVING rank() OVER () = 1    window functions are not allowed in HAVING
 //! sum(max(x))                  aggregate function calls cannot be nested
+//! sum(unnest(x))               aggregate function calls cannot contain set-returning function calls
 //! lower(x) OVER ()             OVER specified, but lower is not a window function nor an aggregate function
 //! ORDER BY 'x'                 non-integer constant in ORDER BY
 //! ```
@@ -27,7 +28,7 @@ use lakegate_sql::join_constraint;
 use lakegate_sql::walk::{walk, walk_own_expressions};
 
 use super::conditions::names;
-use super::{folded, last_part};
+use super::{distinct_sets, folded, last_part};
 use crate::postgres::pg_catalog::overloads::FunctionKinds;
 
 /// Aggregate functions that are called with WITHIN GROUP only.
@@ -107,10 +108,12 @@ impl Visitor for Calls {
         for join in joins {
             if let Some(JoinConstraint::On(condition)) = join_constraint(join) {
                 found_in(condition, "JOIN conditions", is_own)?;
+                set_in(condition, "JOIN conditions")?;
             }
         }
         if let Some(condition) = &select.selection {
             found_in(condition, "WHERE", is_own)?;
+            set_in(condition, "WHERE")?;
         }
         if let Some(Distinct::On(keys)) = &select.distinct {
             for key in keys {
@@ -125,7 +128,10 @@ impl Visitor for Calls {
             }
         }
         match &select.having {
-            Some(condition) => window_in(condition, "HAVING"),
+            Some(condition) => {
+                window_in(condition, "HAVING")?;
+                set_in(condition, "HAVING")
+            }
             None => ControlFlow::Continue(()),
         }
     }
@@ -149,6 +155,7 @@ impl Visitor for Calls {
             }
             if let Some(condition) = &function.filter {
                 found_in(condition, "FILTER", |_| true)?;
+                set_in(condition, "FILTER")?;
             }
         } else if let Some(window) = &function.over {
             for argument in arguments(function) {
@@ -156,6 +163,7 @@ impl Visitor for Calls {
                     let message = "window function calls cannot be nested";
                     named(Code::WindowingError, message.to_owned(), name)
                 })?;
+                no_set(argument, "window")?;
             }
             if let WindowType::WindowSpec(spec) = window {
                 let keys = spec.order_by.iter().map(|key| &key.expr);
@@ -212,8 +220,39 @@ fn window_call(expr: &Expr, error: impl Fn(&ObjectName) -> Error) -> ControlFlow
     })
 }
 
-/// Breaks if an argument of an aggregate function has an aggregate or a window function.
+/// Breaks if an expression has a set-returning function.
+fn set_call(expr: &Expr, error: impl Fn(&ObjectName) -> Error) -> ControlFlow<Error> {
+    walk_own_expressions(expr, |part| match part {
+        Expr::Function(call)
+            if last_part(&call.name).is_some_and(|name| distinct_sets::is_set(&name)) =>
+        {
+            ControlFlow::Break(error(&call.name))
+        }
+        _ => ControlFlow::Continue(()),
+    })
+}
+
+fn set_in(expr: &Expr, clause: &str) -> ControlFlow<Error> {
+    set_call(expr, |name| {
+        let message = format!("set-returning functions are not allowed in {clause}");
+        named(Code::NotSupported, message, name)
+    })
+}
+
+/// Breaks if an argument has a set-returning function. `kind`: of the function that takes it.
+fn no_set(argument: &Expr, kind: &str) -> ControlFlow<Error> {
+    set_call(argument, |name| {
+        let message = format!("{kind} function calls cannot contain set-returning function calls");
+        named(Code::NotSupported, message, name).with_hint(
+            "You might be able to move the set-returning function into a LATERAL FROM item.",
+        )
+    })
+}
+
+/// Breaks if an argument of an aggregate function has an aggregate, a window or a set-returning
+/// function.
 fn within_aggregate(argument: &Expr) -> ControlFlow<Error> {
+    no_set(argument, "aggregate")?;
     walk_own_expressions(argument, |part| match part {
         Expr::Function(call) if is_aggregate(call) => {
             let message = "aggregate function calls cannot be nested";
@@ -337,6 +376,7 @@ fn no_constant(key: &Expr, clause: &str) -> ControlFlow<Error> {
 /// Breaks if a number of rows is calculated from rows.
 fn of_count(count: &Expr, clause: &str) -> ControlFlow<Error> {
     found_in(count, clause, |_| true)?;
+    set_in(count, clause)?;
     walk_own_expressions(count, |part| {
         let name = match part {
             Expr::Identifier(name) => name,

@@ -190,7 +190,7 @@ pub fn rewrite(
     }
     distinct_sets::rewrite(statement)?;
     outputs::name(statement, functions)?;
-    frames::rewrite(statement);
+    frames::rewrite(statement, functions)?;
     windows::in_order(statement)?;
     order_keys::rewrite(statement, functions)?;
     let mut names = CommonTables::default();

@@ -199,6 +199,14 @@ fn refused_statements_name_the_nearest_that_works() {
             "ALTER TABLE .. ALTER COLUMN other than TYPE is not supported; use ALTER TABLE .. ALTER COLUMN .. SET DATA TYPE",
         ),
         (
+            "WITH w AS (INSERT INTO t VALUES (1) RETURNING a) SELECT a FROM w",
+            "INSERT in WITH is not supported; use INSERT as a statement of its own",
+        ),
+        (
+            "WITH v AS (SELECT 1), w AS MATERIALIZED (DELETE FROM t) SELECT 1",
+            "DELETE in WITH is not supported; use DELETE as a statement of its own",
+        ),
+        (
             "LISTEN c",
             "LISTEN is not supported; use a query, repeated, of what changes",
         ),

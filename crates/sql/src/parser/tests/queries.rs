@@ -404,10 +404,16 @@ fn copy_from_stdin_names_a_table_its_columns_and_options() {
     assert_eq!(csv.options.force_null, named(&["a"]));
     assert_eq!(csv.options.force_not_null, named(&["b", "a"]));
     let all =
-        copy("COPY t FROM STDIN (FORCE_NULL *, FORCE_NOT_NULL *, DEFAULT '#', ON_ERROR stop)");
+        copy("COPY t FROM STDIN (FORCE_NULL *, FORCE_NOT_NULL *, DEFAULT '#', ON_ERROR ignore)");
     assert_eq!(all.options.force_null, ForcedColumns::All);
     assert_eq!(all.options.force_not_null, all.options.force_null);
     assert_eq!(all.options.default.as_deref(), Some("#"));
+    assert!(all.options.ignore_errors);
+    assert!(
+        !copy("COPY t FROM STDIN (ON_ERROR stop)")
+            .options
+            .ignore_errors
+    );
     let old = copy("COPY t FROM STDIN WITH DELIMITER AS ';' CSV QUOTE '''' FORCE NOT NULL a, b");
     assert_eq!(old.format, CopyFormat::Csv);
     assert_eq!(old.options.delimiter.as_deref(), Some(";"));
@@ -417,7 +423,19 @@ fn copy_from_stdin_names_a_table_its_columns_and_options() {
     assert!(one("COPY t FROM STDIN").is_kept_for_commit());
     assert!(refused("COPY t FROM '/etc/passwd'").contains("COPY .. FROM STDIN"));
     assert!(refused("COPY t FROM PROGRAM 'x'").contains("COPY .. FROM STDIN"));
-    assert!(refused("COPY t FROM STDIN WHERE a = 1").contains("WHERE"));
+    let some = copy("COPY db.t (a) FROM STDIN CSV WHERE db.t.a > 1 AND b IS NULL");
+    assert_eq!(
+        some.condition.unwrap().to_string(),
+        "SELECT t.a > 1 AND b IS NULL FROM pg_temp_1.\"returning\" AS \"t\""
+    );
+    assert!(refused("COPY t FROM STDIN WHERE a IN (SELECT 1)").contains("a subquery"));
+    for sql in [
+        "COPY t FROM STDIN WHERE",
+        "COPY t FROM STDIN WHERE a, b",
+        "COPY t TO STDOUT WHERE a",
+    ] {
+        assert!(crate::parse(sql).is_err(), "{sql}");
+    }
 }
 
 // Expected messages: PostgreSQL 15.18.
@@ -437,10 +455,6 @@ fn options_of_copy_are_refused_in_postgres_words() {
         ("foo 'x'", "option \"foo\" not recognized"),
         ("DEFAULT", "default requires a parameter"),
         ("ON_ERROR x", "COPY ON_ERROR \"x\" not recognized"),
-        (
-            "ON_ERROR ignore",
-            "COPY with ON_ERROR ignore is not supported",
-        ),
         ("DELIMITER", "delimiter requires a parameter"),
         ("FORMAT", "format requires a parameter"),
         (
