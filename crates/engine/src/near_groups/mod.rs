@@ -194,9 +194,9 @@ impl ExecutionPlan for NearGroups {
             } else {
                 (plain, context)
             };
-            let given = Given::new(&input, None, Some(again(first, rows)));
+            let given: Operator = Arc::new(Given::new(&input, None, Some(again(first, rows))));
             let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
-            let chosen = chosen.replace_children(vec![Arc::new(given)], keep)?;
+            let chosen = chosen.replace_children(vec![given], keep)?;
             made.lock().push(Arc::clone(&chosen));
             chosen.execute(partition, context)
         };

@@ -104,9 +104,9 @@ impl Partition {
     ) -> Result<SendableRecordBatchStream> {
         let input = aggregate.children().into_iter().next().map(Arc::clone);
         let what = || DataFusionError::Internal("an aggregation has no input".to_owned());
-        let given = Given::new(&input.ok_or_else(what)?, None, Some(rows));
+        let given: Operator = Arc::new(Given::new(&input.ok_or_else(what)?, None, Some(rows)));
         let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
-        let made = aggregate.replace_children(vec![Arc::new(given)], keep)?;
+        let made = aggregate.replace_children(vec![given], keep)?;
         self.made.lock().push(Arc::clone(&made));
         made.execute(self.partition, Arc::clone(&self.context))
     }

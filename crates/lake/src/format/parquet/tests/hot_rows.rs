@@ -27,7 +27,8 @@ type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 /// What a query reads where rows are filtered, and how many rows were left out.
 async fn filtered(lake: &Lake, sql: &str) -> (Read, usize) {
-    measured(lake, sql, vec![Arc::new(Filtering { few_of: None })]).await
+    let filtering: Rule = Arc::new(Filtering { few_of: None });
+    measured(lake, sql, vec![filtering]).await
 }
 
 /// What a query reads with these rules, and how many rows its scans left out.
