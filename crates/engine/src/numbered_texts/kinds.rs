@@ -22,8 +22,13 @@ pub(super) struct Kinds {
     bytes: usize,
     /// The texts, if none was seen since.
     array: Option<ArrayRef>,
-    seen: Vec<Option<(u128, u32)>>,
+    /// Views of the array that were seen lately, each at the slot that its bits give, and their numbers.
+    seen: Vec<u128>,
+    numbers_of_seen: Vec<u32>,
 }
+
+/// The number of no text.
+const NONE: u32 = u32::MAX;
 
 impl Kinds {
     const SLOTS: usize = 1024;
@@ -34,7 +39,8 @@ impl Kinds {
             texts: Vec::new(),
             bytes: 0,
             array: None,
-            seen: vec![None; Self::SLOTS],
+            seen: vec![0; Self::SLOTS],
+            numbers_of_seen: vec![NONE; Self::SLOTS],
         }
     }
 
@@ -51,7 +57,7 @@ impl Kinds {
     /// Returns the number of each text, NULL for NULL. `None`: there are too many different texts.
     pub(super) fn numbers(&mut self, texts: &StringViewArray) -> Option<UInt32Array> {
         // Equal views of one array are of equal texts, but not those of two.
-        self.seen.fill(None);
+        self.numbers_of_seen.fill(NONE);
         let mut numbers = Vec::with_capacity(texts.len());
         for (row, view) in texts.views().iter().enumerate() {
             if texts.is_null(row) {
@@ -59,15 +65,18 @@ impl Kinds {
                 continue;
             }
             let slot = slot(*view);
-            if let Some(Some((known, number))) = self.seen.get(slot)
-                && known == view
+            let known = self.numbers_of_seen.get(slot).copied();
+            if let Some(known) = known.filter(|known| *known != NONE)
+                && self.seen.get(slot) == Some(view)
             {
-                numbers.push(*number);
+                numbers.push(known);
                 continue;
             }
             let number = self.number(texts.value(row))?;
-            if let Some(seen) = self.seen.get_mut(slot) {
-                *seen = Some((*view, number));
+            let seen = self.seen.get_mut(slot);
+            if let Some((seen, known)) = seen.zip(self.numbers_of_seen.get_mut(slot)) {
+                *seen = *view;
+                *known = number;
             }
             numbers.push(number);
         }

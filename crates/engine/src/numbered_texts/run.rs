@@ -23,7 +23,7 @@ use crate::given_input::{Given, again, begun};
 const TRIED: usize = 8192;
 
 /// The share of different texts among these rows that is few, as a divisor.
-const FEW: usize = 16;
+const FEW: usize = 8;
 
 /// A partition that is aggregated.
 pub(super) struct Partition {
