@@ -51,6 +51,7 @@ use futures::stream;
 
 use self::run::Run;
 use self::steps::Steps;
+use crate::numbered_texts::with_numbered_texts;
 
 /// An operator of a physical plan.
 type Operator = Arc<dyn ExecutionPlan>;
@@ -156,9 +157,11 @@ impl FinestGroups {
             aggregate.input_schema(),
         )?;
         let steps = Steps::new(&aggregate, &finest.schema())?;
+        let finest: Operator = Arc::new(finest);
+        let finest = with_numbered_texts(&finest).unwrap_or(finest);
         Ok(Self {
             aggregate,
-            finest: around(Arc::new(finest)),
+            finest: around(finest),
             steps: Arc::new(steps),
             around,
             metrics: ExecutionPlanMetricsSet::new(),

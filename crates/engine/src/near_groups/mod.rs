@@ -25,7 +25,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{
@@ -39,11 +39,12 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, InputOrderMode, PlanProperties,
     ReplaceChildrenOptions,
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{TryStreamExt, stream};
 use parking_lot::Mutex;
 
 use self::pool::Granted;
 use crate::finest_groups::is_merged;
+use crate::given_input::{Given, again, begun, metrics_of};
 use crate::operators::{as_the_inner, new_children_replace, with_pool};
 
 /// An operator of a physical plan.
@@ -184,7 +185,7 @@ impl ExecutionPlan for NearGroups {
         let (near, key) = (Arc::clone(&self.near), Arc::clone(&self.key));
         let made = Arc::clone(&self.made);
         let chosen = async move {
-            let (first, rows) = begun(rows).await?;
+            let (first, rows) = begun(rows, TRIED).await?;
             // Groups are returned at most a batch at a time, for each batch of rows.
             let batch_size = context.session_config().batch_size();
             let (chosen, context) = if batch_size >= TRIED && are_near(&key, &first)? {
@@ -193,11 +194,9 @@ impl ExecutionPlan for NearGroups {
             } else {
                 (plain, context)
             };
-            let first = stream::iter(first.into_iter().map(Ok));
-            let rows = RecordBatchStreamAdapter::new(input.schema(), first.chain(rows));
-            let given = Given::new(&input, None, Some(Box::pin(rows)));
+            let given: Operator = Arc::new(Given::new(&input, None, Some(again(first, rows))));
             let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
-            let chosen = chosen.replace_children(vec![Arc::new(given)], keep)?;
+            let chosen = chosen.replace_children(vec![given], keep)?;
             made.lock().push(Arc::clone(&chosen));
             chosen.execute(partition, context)
         };
@@ -207,31 +206,8 @@ impl ExecutionPlan for NearGroups {
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
-        let mut all = MetricsSet::new();
-        for made in self.made.lock().iter() {
-            for metric in made.metrics().unwrap_or_default().iter() {
-                all.push(Arc::clone(metric));
-            }
-        }
-        Some(all)
+        Some(metrics_of(&self.made.lock()))
     }
-}
-
-/// Reads the first rows of a partition. Returns them, and the others.
-async fn begun(
-    mut rows: SendableRecordBatchStream,
-) -> Result<(Vec<RecordBatch>, SendableRecordBatchStream)> {
-    let (mut first, mut count) = (Vec::new(), 0);
-    while count < TRIED
-        && let Some(batch) = rows.next().await
-    {
-        let batch = batch?;
-        if batch.num_rows() > 0 {
-            count += batch.num_rows();
-            first.push(batch);
-        }
-    }
-    Ok((first, rows))
 }
 
 /// Returns whether groups are so many, and so few of them are seen again, that a table of those of a few
@@ -257,72 +233,4 @@ fn are_near(key: &Arc<dyn PhysicalExpr>, first: &[RecordBatch]) -> Result<bool> 
     // Where most rows are groups of their own, the plain step passes them on.
     let are_many = rows >= TRIED && groups >= rows / FEW && runs <= rows / 4 * 3;
     Ok(are_many && runs - groups <= groups / 8)
-}
-
-/// Rows that are read already.
-struct Given {
-    properties: Arc<PlanProperties>,
-    rows: Mutex<Option<SendableRecordBatchStream>>,
-}
-
-impl Given {
-    /// `input`: what reads them. `claimed`: what is said of their order, if it is other than that.
-    fn new(
-        input: &Operator,
-        claimed: Option<EquivalenceProperties>,
-        rows: Option<SendableRecordBatchStream>,
-    ) -> Self {
-        let known = input.properties();
-        let properties = match claimed {
-            None => Arc::clone(known),
-            Some(claimed) => Arc::new(known.as_ref().clone().with_eq_properties(claimed)),
-        };
-        Self {
-            properties,
-            rows: Mutex::new(rows),
-        }
-    }
-}
-
-impl fmt::Debug for Given {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Given").finish_non_exhaustive()
-    }
-}
-
-impl DisplayAs for Given {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Given")
-    }
-}
-
-impl ExecutionPlan for Given {
-    fn name(&self) -> &str {
-        "Given"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Operator> {
-        Vec::new()
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, _: Vec<Operator>) -> Result<Operator> {
-        Ok(self)
-    }
-
-    /// The rows of any partition, once.
-    fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let again = || DataFusionError::Internal("rows are read again".to_owned());
-        self.rows.lock().take().ok_or_else(again)
-    }
 }

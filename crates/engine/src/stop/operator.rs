@@ -44,6 +44,7 @@ use crate::gathered::{self, Kept, given};
 use crate::literals::{beside_results, may_be_large, rows_beside_subqueries};
 use crate::logic::conjunctions::with_conjunction;
 use crate::near_groups::with_near_groups;
+use crate::numbered_texts::with_numbered_texts;
 use crate::operators::{as_the_inner, new_children_replace};
 use crate::optimize::without_constant_order;
 use crate::running_windows::with_running_windows;
@@ -128,6 +129,9 @@ fn replaced(
     }
     if replaced.is_none() {
         replaced = with_near_groups(inner)?;
+    }
+    if replaced.is_none() {
+        replaced = with_numbered_texts(inner);
     }
     if replaced.is_none() {
         replaced = without_constant_order(inner)?;

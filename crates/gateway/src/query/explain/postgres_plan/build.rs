@@ -29,8 +29,8 @@ use lakegate_engine::{barrier, shared_part};
 
 use super::expressions::{name, sort_key, sql};
 use super::numbers::{
-    Cost, FILTER_PART, Ran, UNKNOWN_ITEMS, UNKNOWN_ROWS, began, measured, rows_of, shown_fields,
-    width,
+    Cost, FILTER_PART, Ran, UNKNOWN_ITEMS, UNKNOWN_ROWS, began, measured, rows_of, rows_read,
+    shown_fields, width,
 };
 use super::scans::{Relation, relation_scan};
 use super::{Fact, Input, Node, Role};
@@ -190,7 +190,7 @@ impl Builder<'_> {
             .rows(plan)
             .unwrap_or_else(|| (input.cost.rows * FILTER_PART).max(1.0));
         let removed = || {
-            let before = rows_of(filter.input().as_ref())?;
+            let before = rows_read(filter.input().as_ref())?;
             before.checked_sub(rows_of(plan.as_ref())?)
         };
         let removed = self.began.and_then(|_| removed());

@@ -6,8 +6,10 @@
 
 use arrow::datatypes::{DataType, FieldRef, IntervalUnit, SchemaRef};
 use chrono::{DateTime, Utc};
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricValue;
+use datafusion::physical_plan::repartition::RepartitionExec;
 use lakegate_engine::is_hidden_order;
 
 const PAGE_BYTES: f64 = 8192.0;
@@ -205,6 +207,21 @@ fn times(plan: &dyn ExecutionPlan) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
 pub(super) fn rows_of(plan: &dyn ExecutionPlan) -> Option<u64> {
     let rows = plan.metrics()?.output_rows()?;
     u64::try_from(rows).ok()
+}
+
+/// As [`rows_of`], with the rows that a scan tested and left out, which the filter above it would have.
+pub(super) fn rows_read(plan: &dyn ExecutionPlan) -> Option<u64> {
+    let rows = rows_of(plan)?;
+    let mut scan = plan;
+    while scan.is::<RepartitionExec>()
+        && let Some(input) = scan.children().into_iter().next()
+    {
+        scan = input.as_ref();
+    }
+    let metrics = scan.metrics().filter(|_| scan.is::<DataSourceExec>());
+    let left_out = metrics.and_then(|metrics| metrics.sum_by_name("pushdown_rows_pruned"));
+    let left_out = left_out.and_then(|rows| u64::try_from(rows.as_usize()).ok());
+    rows.checked_add(left_out.unwrap_or(0))
 }
 
 /// Returns the measurements of an operator. `began`: when the query has started.

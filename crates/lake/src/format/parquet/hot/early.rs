@@ -34,7 +34,7 @@ use crate::key_set::{KeyLookup, without_bounds};
 const TRIED: usize = 1 << 15;
 
 /// The share of rows that it leaves out at least, as a divisor.
-const WORTH: usize = 8;
+const WORTH: usize = 4;
 
 /// Conditions of a scan.
 pub(super) struct EarlyFilter {
