@@ -4,10 +4,13 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Options of the allocator, which reads them from the environment before `main`: it asks the kernel
-/// for huge pages (`benches/profile.md`).
+/// Options of the allocator, which reads them from the environment before `main`: no huge pages, of
+/// which a small part may keep the whole, and freed pages go back after 300 ms (`benches/profile.md`).
 #[cfg(target_os = "linux")]
-const OPTIONS: &[(&str, &str)] = &[("MIMALLOC_ALLOW_THP", "2")];
+const OPTIONS: &[(&str, &str)] = &[
+    ("MIMALLOC_ALLOW_THP", "0"),
+    ("MIMALLOC_PURGE_DELAY", "300"),
+];
 
 /// Runs the program anew, in the same process, with the options of the allocator that are not set.
 /// Where that fails, it goes on without them.
