@@ -9,7 +9,7 @@
 //!  resident ≥ 95 % of the limit    the query that holds most of the pool is cancelled, then the next
 //! ```
 //!
-//! The allocator keeps freed memory for a second, and longer until a thread makes it look for pages
+//! The allocator keeps freed memory for a while, and longer until a thread makes it look for pages
 //! to return. So while memory does not grow, no query is cancelled before unused memory can have
 //! been returned; and if no query is running, a new one is admitted in any case.
 
@@ -29,8 +29,8 @@ use crate::query::running::RunningQueries;
 const EVERY: Duration = Duration::from_millis(50);
 /// How long a cancelled query may take to release its memory before the next one is cancelled.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long the allocator may keep freed memory, with some margin (`purge_delay` of mimalloc 3: one
-/// second).
+/// How long the allocator may keep freed memory, with some margin (`purge_delay` of mimalloc 3: 300 ms
+/// in the server, otherwise one second).
 const KEEPS: Duration = Duration::from_millis(1500);
 /// Divisor of the limit: growth by less than this part does not count, and a query that holds less
 /// is not cancelled for its share of the pool.

@@ -177,6 +177,10 @@ pub(crate) fn untyped_parameters(
 /// # Errors
 /// The value cannot be converted to the type.
 pub(crate) fn fitted(value: ScalarValue, data_type: &DataType) -> Result<ScalarValue> {
+    // A large value is not copied.
+    if value.data_type() == *data_type {
+        return Ok(value);
+    }
     let exact = match &value {
         ScalarValue::Utf8(Some(text)) if data_type.is_decimal() => exact_decimal(text),
         ScalarValue::Float64(Some(number)) if data_type.is_decimal() => {
@@ -243,6 +247,8 @@ mod tests {
             of(text("123456789012")),
             ScalarValue::Decimal128(Some(123_456_789_012), 12, 0)
         );
+        let same = ScalarValue::Decimal128(Some(7), 10, 2);
+        assert_eq!(of(same.clone()), same);
         assert!(fitted(text("x"), &decimal).is_err());
         assert_eq!(
             fitted(ScalarValue::from(2.7), &DataType::Int32).unwrap(),

@@ -199,12 +199,12 @@ impl Planning {
         }
         let named = large.named(plan.clone()).map_err(from_engine)?;
         let others = large.others(parameters);
-        let optimized = self.optimized_with(named, analysis, &others).await;
+        let optimized = Box::pin(self.optimized_with(named, analysis, &others)).await;
         let props = self.state.execution_props();
         match optimized.and_then(|plan| large.put(plan, props).map_err(from_engine)) {
             Ok(optimized) => Ok(optimized),
             // A rule wants to know a value, or the error is of the statement.
-            Err(_) => self.optimized_with(plan, None, parameters).await,
+            Err(_) => Box::pin(self.optimized_with(plan, None, parameters)).await,
         }
     }
 

@@ -7,7 +7,9 @@
 //! | others | as they were decoded |
 //!
 //! A decimal of 16 bytes takes 4, a text of a few kinds 1 of 16. Making the values anew takes about
-//! as long as fetching the wide ones from memory.
+//! as long as fetching the wide ones from memory. Numbers that need all of their bytes are kept as
+//! distances too, so that they are in pieces of memory (`packed.rs`), and rows that are
+//! returned hold no more than themselves.
 
 use std::sync::Arc;
 
@@ -291,7 +293,7 @@ fn bounds_of_decimals(values: &[i128]) -> Option<(i128, i128)> {
 }
 
 impl Numbers {
-    /// `None`: the array holds no numbers, or they would take as many bytes.
+    /// `None`: the array holds no numbers, or their distances take more than 8 bytes.
     fn of(array: &ArrayRef) -> Option<Self> {
         let data = array.to_data();
         let narrow = with_numbers!(array.data_type(), distances_of(&data)).flatten()?;
@@ -413,7 +415,7 @@ fn distances_of<N: Number>(data: &ArrayData) -> Option<(i128, u64, Values)> {
     let (least, greatest) = bounds.unwrap_or((N::narrow(0), N::narrow(0)));
     let span = u64::try_from(greatest.wide().checked_sub(least.wide())?).ok()?;
     let distances = values.iter().map(|value| value.minus(least));
-    let fits = |bytes: usize| bytes < size_of::<N>() && span <= u64::MAX >> (64 - 8 * bytes);
+    let fits = |bytes: usize| bytes <= size_of::<N>() && span <= u64::MAX >> (64 - 8 * bytes);
     let distances = if fits(1) {
         Values::Bytes1(distances.map(|distance| distance as u8).collect())
     } else if fits(2) {

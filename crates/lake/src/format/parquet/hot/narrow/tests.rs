@@ -55,10 +55,10 @@ fn numbers_take_the_bytes_of_their_range() {
         assert_eq!(bytes(between(least, 65_535)), 2, "{least}");
         assert_eq!(bytes(between(least, 65_536)), 4, "{least}");
         assert_eq!(bytes(between(least, u32::MAX.into())), 4, "{least}");
-        assert_eq!(bytes(between(least, i64::from(u32::MAX) + 1)), 0, "{least}");
+        assert_eq!(bytes(between(least, i64::from(u32::MAX) + 1)), 8, "{least}");
     }
-    assert_eq!(bytes(Int64Array::from(vec![i64::MIN, i64::MAX, 0])), 0);
-    assert_eq!(bytes(Int32Array::from(vec![i32::MIN, i32::MAX, 0])), 0);
+    assert_eq!(bytes(Int64Array::from(vec![i64::MIN, i64::MAX, 0])), 8);
+    assert_eq!(bytes(Int32Array::from(vec![i32::MIN, i32::MAX, 0])), 4);
     assert_eq!(bytes(Int16Array::from(vec![-100, 155, 0])), 1);
     assert_eq!(
         bytes(UInt64Array::from(vec![u64::MAX, u64::MAX - 9, u64::MAX])),
