@@ -34,8 +34,8 @@ use lakegate_sql::walk::walk_mut;
 
 use super::super::untyped::each_column;
 use super::super::{build, last_part};
-use super::shown::is_open;
 use super::literal;
+use super::shown::is_open;
 
 /// Functions that return the type of their arguments, with the places of these arguments; all of them
 /// if there are none.
