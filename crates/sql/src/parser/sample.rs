@@ -10,7 +10,7 @@
 
 use sqlparser::ast::{
     Expr, Ident, ObjectNamePart, Query, SetExpr, TableAlias, TableFactor, TableSample,
-    TableSampleKind, TableSampleMethod, TableWithJoins, Value, ValueWithSpan,
+    TableSampleKind, TableSampleMethod, TableWithJoins, UnaryOperator, Value, ValueWithSpan,
 };
 
 use super::query::of_text;
@@ -126,15 +126,18 @@ fn percent(sample: TableSample) -> Result<(Expr, Option<String>), Unsupported> {
     let Some(quantity) = sample.quantity.filter(|quantity| quantity.unit.is_none()) else {
         return Err(refused("this form of TABLESAMPLE"));
     };
-    if let Expr::Value(ValueWithSpan {
-        value: Value::Number(number, _),
-        ..
-    }) = &quantity.value
-        && !number
-            .parse::<f64>()
-            .is_ok_and(|percent| (0.0..=100.0).contains(&percent))
-    {
-        return Err(refused(&format!("a sample of {number} percent")));
+    let is_percentage = match &quantity.value {
+        Expr::Value(ValueWithSpan { value, .. }) => match value {
+            Value::Number(number, _) => number
+                .parse::<f64>()
+                .is_ok_and(|percent| (0.0..=100.0).contains(&percent)),
+            value => *value != Value::Null,
+        },
+        Expr::UnaryOp { op, .. } => *op != UnaryOperator::Minus,
+        _ => true,
+    };
+    if !is_percentage {
+        return Err(refused(&format!("a sample of {} percent", quantity.value)));
     }
     Ok((quantity.value, seed))
 }

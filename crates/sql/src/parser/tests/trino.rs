@@ -88,6 +88,14 @@ fn samples_and_ties_become_conditions() {
             "a sample of 120 percent",
         ),
         (
+            "SELECT * FROM t TABLESAMPLE SYSTEM (-1)",
+            "a sample of -1 percent",
+        ),
+        (
+            "SELECT * FROM t TABLESAMPLE BERNOULLI (NULL)",
+            "a sample of NULL percent",
+        ),
+        (
             "SELECT a FROM t FETCH FIRST 2 ROWS WITH TIES",
             "without ORDER BY",
         ),

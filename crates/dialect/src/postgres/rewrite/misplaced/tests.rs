@@ -114,6 +114,31 @@ fn misplaced_calls_are_refused_with_their_places() {
             "function first_value() does not exist",
             8,
         ),
+        (
+            "SELECT last_value(x) FROM t",
+            "window function last_value requires an OVER clause",
+            8,
+        ),
+        (
+            "SELECT rank() FILTER (WHERE true) OVER () FROM t",
+            "FILTER is not implemented for non-aggregate window functions",
+            8,
+        ),
+        (
+            "SELECT x FROM t WHERE generate_series(1, x) = 1",
+            "set-returning functions are not allowed in WHERE",
+            23,
+        ),
+        (
+            "SELECT sum(1 + unnest(x)) FROM t",
+            "aggregate function calls cannot contain set-returning function calls",
+            16,
+        ),
+        (
+            "SELECT lag(jsonb_array_elements(x)) OVER () FROM t",
+            "window function calls cannot contain set-returning function calls",
+            12,
+        ),
     ] {
         assert_eq!(refused(sql), Some((message.to_owned(), column)), "{sql}");
     }
@@ -139,6 +164,8 @@ fn calls_of_postgres_are_accepted() {
         "SELECT t.*, count(*) FROM t GROUP BY 1, 2",
         "SELECT DISTINCT ON (1) x FROM t",
         "SELECT DISTINCT ON (3) * FROM t",
+        "SELECT unnest(x), sum(y) FROM t WHERE y IN (SELECT unnest(z) FROM u) GROUP BY unnest(x) ORDER BY unnest(x)",
+        "SELECT rank() OVER (ORDER BY x) FROM t",
     ] {
         assert_eq!(refused(sql), None, "{sql}");
     }
