@@ -9,9 +9,8 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::spill_file::SpillFile;
 use datafusion::physical_plan::spill::SpillManager;
-use lakegate_lake::sizes::bytes_in;
 
-use crate::stop::copied;
+use crate::stop::compact;
 
 /// The input of a log, what is kept of it, and its readers.
 pub(super) struct State {
@@ -326,15 +325,6 @@ impl Kept {
             Rows::Batch { .. } => self.start + 1,
             Rows::File { batches, .. } => self.start + batches,
         }
-    }
-}
-
-/// Returns the batch with buffers of its own, if it is a small part of those that it has.
-fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
-    let needed = bytes_in(batch).saturating_mul(2).saturating_add(4096);
-    match batch.get_array_memory_size() > needed {
-        true => copied(batch),
-        false => Ok(batch.clone()),
     }
 }
 

@@ -19,8 +19,10 @@ mod functions;
 mod linear;
 mod matches;
 mod operator;
+mod owned;
 mod pace;
 mod patterns;
+mod place;
 mod rules;
 mod window;
 
@@ -34,6 +36,7 @@ pub use linear::linear;
 pub(crate) use matches::check_patterns;
 pub use operator::stoppable;
 pub(crate) use operator::stoppable_as_it_is;
+pub(crate) use owned::compact;
 pub(crate) use pace::copied;
 pub use patterns::check_search;
 pub use rules::{stoppable_analysis, stoppable_rules};

@@ -35,7 +35,9 @@ use lakegate_lake::casts::passes_on;
 use tokio::task::coop;
 
 use super::condition::{gives_pairs, interruptible};
+use super::owned::{keeps_rows, owned};
 use super::pace::{Pace, Parts};
+use super::place::Place;
 use super::window::{in_batches, kept};
 use super::{Entered, PlanRun};
 use crate::bounded::made_much;
@@ -61,7 +63,7 @@ const UNIT: Duration = Duration::from_micros(250);
 /// Returns an error if one of DataFusion's operators cannot be rebuilt.
 pub fn stoppable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     // What reads the rows may rely on their order.
-    around(plan, None, None, true, replaced)
+    around(plan, Place::default(), true, replaced)
 }
 
 /// Puts a `Stoppable` around each operator of a plan that another operator runs. None of them is
@@ -71,7 +73,7 @@ pub fn stoppable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>
 ///
 /// Returns an error if one of DataFusion's operators cannot be rebuilt.
 pub(crate) fn stoppable_as_it_is(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    around(plan, None, None, true, |_, _| Ok(None))
+    around(plan, Place::default(), true, |_, _| Ok(None))
 }
 
 /// Returns the operator that takes the place of another one in a run, with the same rows. The flag
@@ -80,8 +82,7 @@ type Replace = fn(&Arc<dyn ExecutionPlan>, bool) -> Result<Option<Arc<dyn Execut
 
 fn around(
     plan: Arc<dyn ExecutionPlan>,
-    pace_of_parent: Option<Arc<Pace>>,
-    beside: Option<Arc<dyn ExecutionPlan>>,
+    place: Place,
     is_ordered: bool,
     replace: Replace,
 ) -> Result<Arc<dyn ExecutionPlan>> {
@@ -97,8 +98,13 @@ fn around(
         };
         // The input of subqueries comes before them, and reads their results.
         let reads = (index == 0 && plan.is::<ScalarSubqueryExec>()).then(|| Arc::clone(&plan));
+        let of_child = Place {
+            pace: given,
+            beside: reads,
+            is_kept: keeps_rows(plan.as_ref()),
+        };
         let child = Arc::clone(child);
-        children.push(around(child, given, reads, input_is_ordered, replace)?);
+        children.push(around(child, of_child, input_is_ordered, replace)?);
     }
     let shown = Arc::clone(&plan);
     let mut inner = plan;
@@ -111,8 +117,7 @@ fn around(
         shown: replaced.is_some().then_some(shown),
         inner: replaced.unwrap_or(inner),
         pace,
-        pace_of_parent,
-        beside,
+        place,
     }))
 }
 
@@ -149,8 +154,7 @@ fn alone(inner: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
         inner,
         shown: None,
         pace: None,
-        pace_of_parent: None,
-        beside: None,
+        place: Place::default(),
     })
 }
 
@@ -216,10 +220,7 @@ struct Stoppable {
     shown: Option<Arc<dyn ExecutionPlan>>,
     /// The pace at which the operator gets its batches.
     pace: Option<Arc<Pace>>,
-    /// The pace at which the parent operator gets this one's batches.
-    pace_of_parent: Option<Arc<Pace>>,
-    /// The subqueries whose results this operator and its inputs read.
-    beside: Option<Arc<dyn ExecutionPlan>>,
+    place: Place,
 }
 
 impl Stoppable {
@@ -232,8 +233,7 @@ impl Stoppable {
             inner,
             shown: self.shown.clone(),
             pace: self.pace.clone(),
-            pace_of_parent: self.pace_of_parent.clone(),
-            beside: self.beside.clone(),
+            place: self.place.clone(),
         }
     }
 }
@@ -296,7 +296,7 @@ impl ExecutionPlan for Stoppable {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let beside = self.beside.as_deref();
+        let beside = self.place.beside.as_deref();
         let beside = beside.and_then(|plan| plan.downcast_ref::<ScalarSubqueryExec>());
         let context = match beside {
             Some(subqueries) => beside_results(subqueries, self.planned(), context)?,
@@ -315,6 +315,10 @@ impl ExecutionPlan for Stoppable {
             Some(_) => in_batches(rows, inner),
             None => inner,
         };
+        let inner = match self.place.is_kept {
+            true => owned(inner),
+            false => inner,
+        };
         drop(guard);
         Ok(Box::pin(StoppableStream {
             schema: inner.schema(),
@@ -323,7 +327,7 @@ impl ExecutionPlan for Stoppable {
             run,
             partition,
             pace: self.pace.clone(),
-            pace_of_parent: self.pace_of_parent.clone(),
+            pace_of_parent: self.place.pace.clone(),
             parts: Parts::default(),
         }))
     }

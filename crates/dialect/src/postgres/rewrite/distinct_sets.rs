@@ -362,13 +362,13 @@ fn beside_a_star(select: &mut Select) -> Result<(), Error> {
 /// Returns whether an expression calls a set-returning function.
 fn calls_set(expr: &Expr) -> bool {
     let found = walk_own_expressions(expr, |part| match part {
-        Expr::Function(function) if is_set(function) => ControlFlow::Break(()),
+        Expr::Function(function) if is_one_of_sets(function) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });
     found.is_break()
 }
 
-fn is_set(function: &Function) -> bool {
+fn is_one_of_sets(function: &Function) -> bool {
     last_part(&function.name).is_some_and(|name| SETS.contains(&name.as_str()))
 }
 
@@ -377,7 +377,7 @@ fn has_one(expr: &Expr) -> bool {
     let found = walk_own_expressions(expr, |part| match part {
         Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => ControlFlow::Break(()),
         Expr::Function(function)
-            if matches!(function.args, FunctionArguments::Subquery(_)) || is_set(function) =>
+            if matches!(function.args, FunctionArguments::Subquery(_)) || is_one_of_sets(function) =>
         {
             ControlFlow::Break(())
         }

@@ -161,10 +161,15 @@ fn cases(case: &CaseExpr) -> String {
 }
 
 /// Returns a call. The engine's checked operators are calls whose names are operators, from left to
-/// right, and some of its functions only keep rules away from their argument.
+/// right, and some of its functions only keep rules away from their argument. A large value of a
+/// parameter is printed as the parameter.
 fn called(call: &ScalarFunctionExpr) -> String {
     let arguments: Vec<String> = call.args().iter().map(sql).collect();
     let name = call.name();
+    let number = name.strip_prefix('$').filter(|_| arguments.is_empty());
+    if number.is_some_and(|number| number.starts_with(|sign: char| sign.is_ascii_digit())) {
+        return name.to_owned();
+    }
     if let ("opaque", [argument]) = (name, arguments.as_slice()) {
         return argument.clone();
     }
