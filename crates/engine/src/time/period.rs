@@ -21,6 +21,9 @@ const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
+/// Units that a digit may follow: the others with one are dates to PostgreSQL.
+const BEFORE_DIGITS: [&str; 7] = ["d", "dec", "h", "m", "mon", "s", "y"];
+
 /// Parses an interval.
 ///
 /// # Errors
@@ -335,7 +338,9 @@ impl Period {
                 let ends = following.is_empty()
                     || following.starts_with(|c: char| {
                         c.is_ascii_whitespace()
-                            || c.is_ascii_digit() && !is_clock(following)
+                            || c.is_ascii_digit()
+                                && BEFORE_DIGITS.contains(&word)
+                                && !is_clock(following)
                             || c == ','
                     });
                 let unit = Unit::named(word).filter(|_| ends).ok_or(Fault::Syntax)?;
