@@ -4,6 +4,7 @@
 //! ```text
 //! (SELECT count(*), x FROM t) AS q       … AS q (count, x): as marks, which the planner of relations reads
 //! (SELECT count(*), x FROM t)            … AS "subquery:1" (_col0, x), in Trino's dialects
+//! (SELECT current_schema) AS q           … AS q (current_schema): the rewrite puts a call in its place
 //! LATERAL (SELECT t.a) AS q              … AS q (a): the engine's name says that `a` is an outer column
 //! WITH q AS (SELECT 1 AS a, 2 AS a)      WITH q AS (SELECT * FROM (SELECT 1 AS a, 2 AS a) AS q (a, a))
 //! WITH q AS … (WITH q AS … q) … q        WITH q AS … (WITH "q:1" AS … "q:1" AS q) … q
@@ -23,6 +24,18 @@ use lakegate_error::Error;
 use super::{build, folded, parts, recursions};
 use crate::postgres::output_names::{items_of, output_names};
 use crate::trino;
+
+const TABLEOID: &str = "tableoid";
+
+/// Names, without quotes, that the rewrite replaces by a value.
+const VALUES: [&str; 6] = [
+    "current_catalog",
+    "current_role",
+    "current_schema",
+    "current_user",
+    "session_user",
+    TABLEOID,
+];
 
 /// Gives the dialect's names to columns that the engine names differently.
 ///
@@ -194,12 +207,24 @@ fn names_to_give(query: &Query, dialect: Names) -> Option<OutputNames> {
 /// Returns whether every column of a query has an alias or is a column of a table.
 fn is_named(body: &SetExpr) -> bool {
     all_items(body, |item| match item {
-        SelectItem::UnnamedExpr(expr) => {
-            matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
-        }
+        SelectItem::UnnamedExpr(expr) => is_column(expr),
         SelectItem::ExprWithAlias { .. } => true,
         _ => false,
     })
+}
+
+/// Returns whether an expression is a column of a table, and not a name that stands for a value, as
+/// `current_schema` and `tableoid` do.
+fn is_column(expr: &Expr) -> bool {
+    match expr {
+        Expr::Identifier(ident) => {
+            ident.quote_style.is_some() || !VALUES.contains(&folded(ident).as_str())
+        }
+        Expr::CompoundIdentifier(parts) => {
+            parts.last().is_none_or(|column| folded(column) != TABLEOID)
+        }
+        _ => false,
+    }
 }
 
 /// Returns whether a query lists its columns, without `*`.
@@ -455,6 +480,10 @@ mod tests {
             (
                 "SELECT (SELECT z.a FROM (SELECT t.a) AS z), x FROM t",
                 "SELECT (SELECT z.a FROM (SELECT t.a) AS z (\"~first:a\")), x FROM t",
+            ),
+            (
+                "SELECT * FROM (SELECT current_schema, t.tableoid, a FROM t) AS q, (SELECT \"current_schema\", t.b FROM t) AS r",
+                "SELECT * FROM (SELECT current_schema, t.tableoid, a FROM t) AS q (\"~first:current_schema\", \"~first:tableoid\", \"~first:a\"), (SELECT \"current_schema\", t.b FROM t) AS r",
             ),
             (
                 "SELECT x IN (SELECT max(y) FROM t)",
