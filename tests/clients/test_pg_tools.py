@@ -46,6 +46,12 @@ class TestPsql:
         assert psql("-At", "-c", "SELECT current_user, 1 + 1") == "admin|2\n"
         assert "certificate verify failed" in psql("-c", "SELECT 1", fails=True, sslrootcert=other_ca)
 
+    def test_lists_databases(self, psql):
+        """`psql -l` connects to the database `postgres`, whatever PGDATABASE says."""
+        assert psql("-lAt", database="curated").startswith("awsdatacatalog|")
+        assert psql("-At", "-c", "SELECT current_database()", database="postgres") == "awsdatacatalog\n"
+        assert 'database "template1" does not exist' in psql("-c", "SELECT 1", database="template1", fails=True)
+
     @pytest.mark.shows("error for a wrong password")
     def test_wrong_password(self, psql):
         assert 'password authentication failed for user "admin"' in psql("-c", "SELECT 1", fails=True, password="wrong")

@@ -508,3 +508,175 @@ SELECT pg_type.oid, pg_type.oid::regtype::text pretty_name, typname catalog_name
 COALESCE((SELECT array_agg(enumlabel) FROM (SELECT * FROM pg_catalog.pg_enum WHERE enumtypid = pg_type.oid ORDER BY enumsortorder) labels), '{}') enum_labels
 FROM (SELECT DISTINCT ON(lookup_oid) original_name, lookup_oid FROM (VALUES (NULL, 2205), (NULL, 2211)) lookup_inner(original_name, lookup_oid) ORDER BY lookup_oid) type_lookup
 INNER JOIN pg_catalog.pg_type ON type_lookup.lookup_oid = pg_type.oid LEFT JOIN pg_catalog.pg_range ON pg_type.oid = pg_range.rngtypid
+
+-- PostGraphile: what can be written
+-- columns: relname name, isDeletable bool
+-- rows: some
+SELECT c.relname, (pg_catalog.pg_relation_is_updatable(c.oid, true)::bit(8) OPERATOR(pg_catalog.&) B'00010000') = B'00010000' AS "isDeletable"
+FROM pg_catalog.pg_class c WHERE c.relnamespace = 'curated'::regnamespace AND c.relkind = 'r'
+
+-- pg-structure: events of triggers
+-- columns: tgname name, events text
+-- rows: none
+SELECT tgname, (CASE WHEN (tgtype::int::bit(7) & b'0000100')::int = 0 THEN '' ELSE ' insert' END) || (CASE WHEN (tgtype::int::bit(7) & b'0010000')::int = 0 THEN '' ELSE ' update' END) AS events
+FROM pg_trigger WHERE NOT tgisinternal
+
+-- check_postgres: databases
+-- columns: name name, oid oid, tableoid oid, owner name
+-- rows: some
+SELECT d.name, d.oid, d.tableoid, pg_get_userbyid(d.owner) AS owner FROM (SELECT oid, tableoid, datname AS name, datdba AS owner FROM pg_database) d WHERE d.name = current_database()
+
+-- vacuumdb, pg_dump: tables of a pattern
+-- columns: oid oid, relname name, nspname name
+-- rows: some
+SELECT c.oid, c.relname, ns.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace ns ON c.relnamespace OPERATOR(pg_catalog.=) ns.oid LEFT JOIN pg_catalog.pg_class t ON c.reltoastrelid OPERATOR(pg_catalog.=) t.oid
+WHERE c.relkind OPERATOR(pg_catalog.=) ANY (array['r', 'm']) AND c.relname OPERATOR(pg_catalog.~) '^(orders)$' COLLATE pg_catalog.default AND ns.nspname OPERATOR(pg_catalog.~) '^(curated)$' COLLATE pg_catalog.default
+
+-- Metabase: fields
+-- columns: name name, database-type text, database-position int4, pk? bool, field-comment text, database-required bool
+-- rows: some
+SELECT c.column_name AS name, CASE WHEN c.udt_schema IN ('public', 'pg_catalog') THEN format('%s', c.udt_name) ELSE format('"%s"."%s"', c.udt_schema, c.udt_name) END AS "database-type", c.ordinal_position - 1 AS "database-position",
+  pk.column_name IS NOT NULL AS "pk?", col_description(CAST(CAST(format('%I.%I', CAST(c.table_schema AS text), CAST(c.table_name AS text)) AS regclass) AS oid), c.ordinal_position) AS "field-comment",
+  ((column_default IS NULL OR lower(column_default) = 'null') AND is_nullable = 'NO' AND NOT ((column_default IS NOT NULL AND column_default LIKE '%nextval(%') OR is_identity <> 'NO')) AS "database-required"
+FROM information_schema.columns c LEFT JOIN (SELECT t.table_schema, t.table_name, k.column_name FROM information_schema.table_constraints t JOIN information_schema.key_column_usage k ON t.constraint_name = k.constraint_name AND t.table_schema = k.table_schema AND t.table_name = k.table_name
+    WHERE t.constraint_type = 'PRIMARY KEY') pk ON c.table_schema = pk.table_schema AND c.table_name = pk.table_name AND c.column_name = pk.column_name
+WHERE c.table_schema !~ '^information_schema|catalog_history|pg_' AND c.table_schema IN ('curated')
+UNION ALL SELECT a.attname, format('%s', t.typname), a.attnum - 1, FALSE, NULL, FALSE FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE c.relkind = 'm' AND a.attnum >= 1
+ORDER BY "database-position" ASC
+
+-- Npgsql: types
+-- columns: nspname name, oid oid, typname name, typtype char, typnotnull bool, elemtypoid oid, typcategory char
+-- rows: some
+SELECT ns.nspname, t.oid, t.typname, t.typtype, t.typnotnull, t.elemtypoid, t.typcategory FROM (
+  SELECT typ.oid, typ.typnamespace, typ.typname, typ.typtype, typ.typrelid, typ.typnotnull, e.oid AS elemtypoid, e.typname AS elemtypname, CASE WHEN r.proname = 'array_recv' THEN 'a' ELSE e.typtype END AS elemtyptype, typ.typcategory
+  FROM (SELECT typ.oid, typnamespace, typname, typrelid, typnotnull, CASE WHEN p.proname = 'array_recv' THEN 'a' ELSE typ.typtype END AS typtype, typ.typcategory,
+      CASE WHEN p.proname = 'array_recv' THEN typ.typelem WHEN typ.typtype = 'r' THEN rngsubtype WHEN typ.typtype = 'm' THEN (SELECT rngtypid FROM pg_range WHERE rngmultitypid = typ.oid) WHEN typ.typtype = 'd' THEN typ.typbasetype END AS elemtypoid
+    FROM pg_type typ LEFT JOIN pg_proc p ON p.oid = typ.typreceive LEFT JOIN pg_range ON (pg_range.rngtypid = typ.oid)) typ LEFT JOIN pg_type e ON e.oid = elemtypoid LEFT JOIN pg_proc r ON r.oid = e.typreceive) t JOIN pg_namespace ns ON (ns.oid = typnamespace)
+WHERE (ns.nspname IN ('pg_catalog', 'information_schema') OR typcategory = 'U') AND (typtype IN ('b', 'r', 'm', 'e', 'd') OR (typtype = 'p' AND typname IN ('record', 'void', 'unknown')) OR (typtype = 'a' AND (elemtyptype IN ('b', 'r', 'm', 'e', 'd') OR (elemtyptype = 'p' AND elemtypname IN ('record', 'void')))))
+ORDER BY CASE WHEN typtype IN ('b', 'e', 'p') THEN 0 WHEN typtype = 'r' THEN 2 WHEN typtype = 'd' AND elemtyptype <> 'a' THEN 4 WHEN typtype = 'a' THEN 5 END
+
+-- DataGrip: schemas
+-- columns: id int8, state_number xid, name name, description text, owner name
+-- rows: some
+SELECT n.oid::bigint AS id, n.xmin AS state_number, nspname AS name, d.description, pg_catalog.pg_get_userbyid(n.nspowner) AS "owner" FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_description d ON n.oid = d.objoid
+ORDER BY CASE WHEN nspname = pg_catalog.current_schema() THEN -1::bigint ELSE n.oid::bigint END
+
+-- DataGrip: tables
+-- columns: table_kind char, table_name name, table_id oid, table_state_number xid, options text[], ancestors varchar, is_partition bool, partition_key text, acl aclitem[]
+-- rows: some
+SELECT t.relkind AS table_kind, t.relname AS table_name, t.oid AS table_id, t.xmin AS table_state_number, t.reloptions AS options, (SELECT pg_catalog.array_agg(inhparent::bigint ORDER BY inhseqno)::varchar FROM pg_catalog.pg_inherits WHERE t.oid = inhrelid) AS ancestors,
+  t.relispartition AS is_partition, pg_catalog.pg_get_partkeydef(t.oid) AS partition_key, t.relacl AS acl
+FROM pg_catalog.pg_class t WHERE relnamespace = 'curated'::regnamespace::oid AND relkind IN ('r', 'm', 'v', 'f', 'p') AND pg_catalog.age(t.xmin) <= coalesce(nullif(greatest(pg_catalog.age('1'::varchar::xid), -1), -1), 2147483647) ORDER BY table_kind, table_id
+
+-- DataGrip: operators
+-- columns: op_id oid, op_name name, arg_left_type_id oid, main_id oid, main_name varchar, com_name varchar, merges bool
+-- rows: some
+SELECT o.oid AS op_id, oprname AS op_name, oprleft AS arg_left_type_id, oprcode::oid AS main_id, oprcode::varchar AS main_name, oprcom::regoper::varchar AS com_name, oprcanmerge AS merges FROM pg_catalog.pg_operator o WHERE oprnamespace = 'pg_catalog'::regnamespace ORDER BY op_id
+
+-- HeidiSQL: tables
+-- columns: table_name name, data_length int8, reltuples float4, comment text
+-- rows: some
+SELECT t.table_name, pg_table_size(QUOTE_IDENT(t.TABLE_SCHEMA) || '.' || QUOTE_IDENT(t.TABLE_NAME))::bigint AS data_length, c.reltuples, obj_description(c.oid) AS comment FROM "information_schema"."tables" AS t
+LEFT JOIN "pg_namespace" n ON t.table_schema = n.nspname LEFT JOIN "pg_class" c ON n.oid = c.relnamespace AND c.relname = t.table_name WHERE t."table_schema" = 'curated'
+
+-- HeidiSQL: columns
+-- columns: column_name name, attnum int2, atttypid oid, data_type text, is_nullable text, column_comment text, character_maximum_length text
+-- rows: some
+SELECT DISTINCT a.attname AS column_name, a.attnum, a.atttypid, FORMAT_TYPE(a.atttypid, a.atttypmod) AS data_type, CASE a.attnotnull WHEN false THEN 'YES' ELSE 'NO' END AS IS_NULLABLE, com.description AS column_comment, NULL AS character_maximum_length
+FROM pg_attribute AS a JOIN pg_class AS pgc ON pgc.oid = a.attrelid LEFT JOIN pg_description AS com ON (pgc.oid = com.objoid AND a.attnum = com.objsubid) WHERE a.attnum > 0 AND pg_table_is_visible(pgc.oid) AND pgc.relname = 'orders' ORDER BY a.attnum
+
+-- QGIS: tables without geometry
+-- columns: relname name, nspname name, relkind char, obj_description text, count int8
+-- rows: some
+SELECT c.relname, n.nspname, c.relkind, obj_description(c.oid), COUNT(CASE WHEN t.typname IN ('geometry', 'geography', 'raster') THEN 1 ELSE NULL END) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_attribute a ON a.attrelid = c.oid LEFT JOIN pg_type t ON t.oid = a.atttypid
+WHERE n.nspname NOT IN ('information_schema', 'pg_catalog') AND has_schema_privilege(n.nspname, 'usage') AND has_table_privilege('"' || n.nspname || '"."' || c.relname || '"', 'select') AND c.relkind IN ('v', 'r', 'm', 'p', 'f') GROUP BY 1, 2, 3, 4
+
+-- QGIS: columns
+-- columns: attrelid oid, attnum int2, format_type text, col_description text, atttypid oid, attnotnull int4, indisunique int4
+-- rows: some
+SELECT attrelid, attnum, pg_catalog.format_type(atttypid, atttypmod), pg_catalog.col_description(attrelid, attnum), atttypid, attnotnull::int, indisunique::int FROM pg_attribute LEFT OUTER JOIN (SELECT DISTINCT indrelid, indkey, indisunique FROM pg_index WHERE indisunique) uniq
+ON attrelid = indrelid AND attnum::text = indkey::text WHERE attrelid IN ('curated.orders'::regclass)
+
+-- Grafana: tables of the search path
+-- columns: table text
+-- rows: some
+SELECT quote_ident(table_name) AS "table" FROM information_schema.tables WHERE quote_ident(table_schema) NOT IN ('information_schema', 'pg_catalog') AND quote_ident(table_schema) IN (
+  SELECT CASE WHEN trim(s[i]) = '"$user"' THEN user ELSE trim(s[i]) END
+  FROM generate_series(array_lower(string_to_array(current_setting('search_path'), ','), 1), array_upper(string_to_array(current_setting('search_path'), ','), 1)) AS i, string_to_array(current_setting('search_path'), ',') s)
+
+-- SeaORM: columns
+-- columns: column_name name, generation_expression varchar, is_identity varchar, numeric_precision int4, interval_type varchar, datetime_precision int4, udt_name regtype
+-- rows: some
+SELECT "column_name", "generation_expression", "is_identity", "numeric_precision", "interval_type", "datetime_precision", "udt_name"::regtype FROM "information_schema"."columns" WHERE "table_schema" = 'curated' AND "table_name" = 'orders'
+
+-- SeaORM: tables
+-- columns: table_name name, user_defined_type_schema name
+-- rows: some
+SELECT "table_name", "user_defined_type_schema" FROM "information_schema"."tables" WHERE "table_schema" = CURRENT_SCHEMA() AND "table_type" = 'BASE TABLE'
+AND "table_name" NOT IN (SELECT "pg_class"."relname" FROM "pg_inherits" JOIN "pg_class" ON "pg_inherits"."inhrelid" = "pg_class"."oid" AND "pg_class"."relkind" = 'r')
+
+-- Soda: a profile
+-- columns: metric_ text, index_ int8, value_ int4, frequency_ int8
+-- rows: some
+WITH values AS (SELECT quantity AS value_, COUNT(*) AS frequency_ FROM orders GROUP BY quantity), mins AS (SELECT value_, ROW_NUMBER() OVER (ORDER BY value_ ASC) AS index_, frequency_, 'mins'::text AS metric_ FROM values WHERE value_ IS NOT NULL ORDER BY value_ ASC LIMIT 5),
+  frequent AS (SELECT value_, ROW_NUMBER() OVER (ORDER BY frequency_ DESC) AS index_, frequency_, 'frequent'::text AS metric_ FROM values WHERE value_ IS NOT NULL ORDER BY frequency_ DESC LIMIT 10), result_values AS (SELECT * FROM mins UNION SELECT * FROM frequent)
+SELECT metric_, index_, value_, frequency_ FROM result_values ORDER BY metric_ ASC, index_ ASC
+
+-- LibreOffice: columns
+-- columns: nspname name, relname name, attname name, typname name, atttypmod int4, typdefault text, description text
+-- rows: some
+SELECT n.nspname, c.relname, a.attname, t.typname, a.atttypmod, t.typdefault, s.description FROM pg_class c, pg_attribute a LEFT JOIN pg_attrdef d ON a.attrelid = d.adrelid AND a.attnum = d.adnum LEFT JOIN pg_description s ON a.attrelid = s.objoid AND a.attnum = s.objsubid, pg_type t, pg_namespace n
+WHERE a.attrelid = c.oid AND a.atttypid = t.oid AND c.relnamespace = n.oid AND n.nspname LIKE 'curated' AND c.relname LIKE '%' ORDER BY n.nspname || c.relname || a.attname
+
+-- Flyway: whether a schema is empty
+-- columns: exists bool
+-- rows: some
+SELECT EXISTS (SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_catalog.pg_depend d ON d.objid = c.oid AND d.deptype = 'e' WHERE n.nspname = 'curated' AND d.objid IS NULL AND c.relkind IN ('r', 'v', 'S', 't')
+  UNION ALL SELECT n.nspname FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = 'curated' AND t.typcategory NOT IN ('A', 'C'))
+
+-- Liquibase: sequences
+-- columns: SEQUENCE_NAME name, MIN_VALUE int8, WILL_CYCLE bool, SEQ_TYPE text
+-- rows: none
+SELECT c.relname AS "SEQUENCE_NAME", s.seqmin AS "MIN_VALUE", s.seqcycle AS "WILL_CYCLE", pg_catalog.format_type(s.seqtypid, NULL) AS "SEQ_TYPE" FROM pg_class c JOIN pg_namespace ns ON c.relnamespace = ns.oid JOIN pg_sequence s ON c.oid = s.seqrelid
+WHERE c.relkind = 'S' AND ns.nspname = 'curated' AND c.oid NOT IN (SELECT d.objid FROM pg_depend d WHERE d.refobjsubid > 0)
+
+-- Lightdash: columns
+-- columns: table_catalog name, table_schema name, table_name name, column_name name, data_type varchar
+-- rows: some
+SELECT table_catalog, table_schema, table_name, column_name, data_type FROM information_schema.columns WHERE table_catalog = current_database() AND (table_schema, table_name) IN (('curated', 'orders'), ('curated', 'users')) AND table_schema NOT IN ('pg_catalog')
+
+-- SchemaSpy: routines
+-- columns: routine_name name, strict bool, routine_type varchar, lanname name, arguments text
+-- rows: none
+SELECT r.routine_name, CASE WHEN p.proisstrict THEN true ELSE false END AS strict, r.routine_type, l.lanname, pg_get_function_identity_arguments(p.oid) AS arguments FROM information_schema.routines r
+LEFT JOIN pg_catalog.pg_proc p ON r.specific_name = p.proname || '_' || p.oid LEFT JOIN pg_language l ON l.oid = p.prolang WHERE r.routine_schema = 'curated'
+
+-- Datadog: schemas and tables
+-- columns: schema_id oid, schema_name name, schema_owner regrole, table_id oid, table_name name
+-- rows: some
+SELECT schemas.schema_id, schema_name, schema_owner, tables.table_id, tables.name AS table_name FROM (SELECT n.oid AS schema_id, nspname AS schema_name, nspowner :: regrole AS schema_owner FROM pg_namespace n WHERE nspname = 'curated') schemas
+LEFT JOIN (SELECT c.oid AS table_id, c.relnamespace AS schema_id, c.relname AS name, c.relowner :: regrole AS owner FROM pg_class c LEFT JOIN pg_class t ON c.reltoastrelid = t.oid WHERE c.relkind IN ('r', 'p', 'f') AND c.relispartition != 't') tables USING (schema_id)
+
+-- Prometheus: locks
+-- columns: datname name, mode text, count int8
+-- rows: some
+SELECT d.datname, m.mode, COALESCE(count, 0) AS count FROM (VALUES ('accesssharelock'), ('rowsharelock')) AS m(mode) CROSS JOIN pg_database d LEFT JOIN (SELECT database, lower(mode) AS mode, count(*) AS count FROM pg_locks WHERE database IS NOT NULL GROUP BY database, lower(mode)) AS l
+ON m.mode = l.mode AND d.oid = l.database ORDER BY 1
+
+-- Bun: keys
+-- columns: schema_name name, table_name name, columns name[]
+-- rows: none
+WITH keys AS (SELECT s.nspname AS schema_name, c.relname AS table_name, a.attname AS column_name, k.place FROM pg_constraint co JOIN pg_class c ON c.oid = co.conrelid JOIN pg_namespace s ON s.oid = c.relnamespace, LATERAL unnest(co.conkey) WITH ORDINALITY AS k(number, place),
+  LATERAL (SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum = k.number) a WHERE s.nspname = 'curated') SELECT schema_name, table_name, array_agg(column_name ORDER BY place) AS columns FROM keys GROUP BY 1, 2
+
+-- DBeaver: extensions
+-- columns: oid oid, tables text[], extname name
+-- rows: none
+SELECT e.oid, c.tables, e.extname FROM pg_catalog.pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace LEFT JOIN (SELECT ARRAY_AGG(ns.nspname || '.' || cls.relname) tables, extension
+  FROM (SELECT unnest(x.extconfig) oid, x.oid extension FROM pg_catalog.pg_extension x) c JOIN pg_class cls ON cls.oid = c.oid JOIN pg_namespace ns ON ns.oid = cls.relnamespace GROUP BY extension) c ON c.extension = e.oid WHERE e.extnamespace = 'curated'::regnamespace ORDER BY e.oid
+
+-- phpPgAdmin: databases
+-- columns: datname name, owner name, encoding name, comment text, datcollate text
+-- rows: some
+SELECT d.datname, r.rolname AS owner, pg_encoding_to_char(encoding) AS encoding, (SELECT description FROM pg_catalog.pg_shdescription s WHERE d.oid = s.objoid AND s.classoid = 'pg_database'::regclass) AS comment, d.datcollate FROM pg_catalog.pg_database d LEFT JOIN pg_catalog.pg_roles r ON (d.datdba = r.oid)
+WHERE NOT d.datistemplate ORDER BY d.datname

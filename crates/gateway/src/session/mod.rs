@@ -49,6 +49,10 @@ use crate::session::state::State;
 use crate::session::transaction::TransactionStatus;
 use crate::{Encryption, Gateway, Login, Protocol};
 
+/// The database that PostgreSQL's programs connect to when they need any: `psql -l`, and tools before
+/// they list the databases. It stands for the catalog, which may have a database of this name.
+const MAINTENANCE_DATABASE: &str = "postgres";
+
 pub struct Session {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) me: Weak<Session>,
@@ -201,7 +205,8 @@ impl Session {
             .collect()
     }
 
-    /// Sets the search path to the database of a login, unless that is the catalog itself.
+    /// Sets the search path to the database of a login, unless that is the catalog itself, or stands
+    /// for it.
     ///
     /// # Errors
     /// The database does not exist or is not visible to the user.
@@ -212,7 +217,12 @@ impl Session {
         else {
             return Ok(());
         };
-        if !is_built_in(&name) && self.moment()?.view.database(&name).await?.is_none() {
+        let is_visible = is_built_in(&name) || self.moment()?.view.database(&name).await?.is_some();
+        let is_of_programs = self.protocol == Protocol::Postgres && name == MAINTENANCE_DATABASE;
+        if !is_visible && is_of_programs {
+            return Ok(());
+        }
+        if !is_visible {
             return Err(Error::new(
                 Code::CatalogNotFound,
                 format!("database \"{name}\" does not exist"),

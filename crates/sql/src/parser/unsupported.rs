@@ -142,7 +142,7 @@ const REFUSED: &[(&str, &str, Option<&str>)] = &[
 /// The statement at the cursor, if it is refused.
 pub(super) fn recognise(cursor: &Cursor<'_>) -> Option<Unsupported> {
     // A single word is more likely a mistake than one of these statements.
-    if cursor.rest().len() < 2 && !cursor.is_one_of(&["VACUUM", "CHECKPOINT"]) {
+    if cursor.rest().len() < 2 && !cursor.is_one_of(&["VACUUM", "CHECKPOINT", "CLUSTER"]) {
         return None;
     }
     REFUSED

@@ -1,9 +1,11 @@
 //! `x::bit(8)::integer`: the lowest bits of an integer, as tools read flags, and the first bits of a
-//! number in hexadecimal digits, as Looker makes numbers of hashes. Bit strings themselves do not exist
-//! here.
+//! number in hexadecimal digits, as Looker makes numbers of hashes. The bits may be masked by a bit
+//! string, and compared with one. Bit strings themselves do not exist here.
 //!
 //! ```text
 //! x::bit(8)::integer                     ((x) & 255)::integer
+//! (x::bit(4) & B'0100')::integer         ((x) & 4)::integer
+//! (x::bit(4) & B'0100') = B'0100'        ((x) & 4) = 4
 //! ('x' || md5(k))::bit(64)::bigint       from_big_endian_64(decode(lpad(rpad(md5(k), 16, '0'), 16, '0'), 'hex'))::bigint
 //! ```
 
@@ -34,6 +36,85 @@ pub(super) fn refuse(expr: &Expr) -> Result<(), Error> {
     }
 }
 
+/// Rewrites flags that are masked by bit strings and cast to an integer, or compared with a bit string
+/// of as many bits, to integers. The parts of the expression must be as they are written.
+pub(super) fn flagged(expr: &mut Expr) {
+    match expr {
+        Expr::Cast {
+            expr: inner,
+            data_type,
+            ..
+        } if is_integer(data_type) && lowest_bits(inner).is_none() => {
+            if let Some((number, mask, _)) = flags(inner) {
+                **inner = masked(number, mask);
+            }
+        }
+        Expr::BinaryOp { left, op, right }
+            if is_operator(op, &BinaryOperator::Eq, "=")
+                || is_operator(op, &BinaryOperator::NotEq, "<>") =>
+        {
+            if let Some((number, mask, bits)) = flags(left)
+                && let Some((value, length)) = bit_string(right)
+                && bits == length
+            {
+                **left = masked(number, mask);
+                **right = build::integer(value);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn masked(number: Expr, mask: i64) -> Expr {
+    let mask = build::integer(mask);
+    let number = build::nested(number);
+    build::nested(build::binary(number, BinaryOperator::BitwiseAnd, mask))
+}
+
+/// Returns the number that flags are read from, which of its bits are read, and the length of the bit
+/// string that they are.
+fn flags(expr: &Expr) -> Option<(Expr, i64, u64)> {
+    match expr {
+        Expr::Nested(inner) => flags(inner),
+        Expr::BinaryOp { left, op, right } if is_operator(op, &BinaryOperator::BitwiseAnd, "&") => {
+            let (number, mask, bits) = flags(left)?;
+            let (other, length) = bit_string(right)?;
+            (bits == length).then_some((number, mask & other, bits))
+        }
+        _ => {
+            let (number, bits) = lowest_bits(expr)?;
+            Some((number, (1_i64 << bits) - 1, bits))
+        }
+    }
+}
+
+/// Returns the number that `B'101'` writes, and how many bits it has.
+fn bit_string(expr: &Expr) -> Option<(i64, u64)> {
+    match expr {
+        Expr::Nested(inner) => bit_string(inner),
+        Expr::Value(value) => {
+            let Value::SingleQuotedByteStringLiteral(text) = &value.value else {
+                return None;
+            };
+            let length = u64::try_from(text.len()).ok()?;
+            let is_read = length <= MOST && text.bytes().all(|digit| matches!(digit, b'0' | b'1'));
+            let number = i64::from_str_radix(text, 2).ok()?;
+            is_read.then_some((number, length))
+        }
+        _ => None,
+    }
+}
+
+/// Returns whether an operator is this one, also as `OPERATOR(pg_catalog.&)`.
+fn is_operator(op: &BinaryOperator, native: &BinaryOperator, symbol: &str) -> bool {
+    match op {
+        BinaryOperator::PGCustomBinaryOperator(path) => {
+            path.last().is_some_and(|last| last == symbol)
+        }
+        op => op == native,
+    }
+}
+
 /// Rewrites a cast to an integer of a cast to bits, to `x & 255`.
 pub(super) fn rewrite(expr: &mut Expr) {
     let Expr::Cast {
@@ -54,9 +135,7 @@ pub(super) fn rewrite(expr: &mut Expr) {
     let Some((number, bits)) = lowest_bits(inner) else {
         return;
     };
-    let mask = build::integer((1_i64 << bits) - 1);
-    let number = build::nested(number);
-    **inner = build::nested(build::binary(number, BinaryOperator::BitwiseAnd, mask));
+    **inner = masked(number, (1_i64 << bits) - 1);
 }
 
 fn is_integer(data_type: &DataType) -> bool {
@@ -200,6 +279,46 @@ mod tests {
                 }
             });
             assert_eq!(text, same);
+        }
+    }
+    #[test]
+    fn flags_are_read_as_integers() {
+        let read = |sql: &str| {
+            with_select(sql, |select| {
+                if let Some(SelectItem::UnnamedExpr(expr)) = select.projection.first_mut() {
+                    flagged(expr);
+                }
+            })
+        };
+        for (sql, rewritten) in [
+            (
+                "SELECT (x::bit(8) & B'00010000') = B'00010000'",
+                "SELECT ((x) & 16) = 16",
+            ),
+            (
+                "SELECT (f(x)::bit(4) OPERATOR(pg_catalog.&) b'0110') <> b'0000'",
+                "SELECT ((f(x)) & 6) <> 0",
+            ),
+            ("SELECT x::bit(8) = B'00000101'", "SELECT ((x) & 255) = 5"),
+            (
+                "SELECT (x::INT::bit(7) & b'0000100')::INT",
+                "SELECT ((x::INT) & 4)::INT",
+            ),
+        ] {
+            assert_eq!(read(sql), rewritten);
+        }
+        for same in [
+            "SELECT (x::BIT(8) & B'0001') = B'00000001'",
+            "SELECT x::BIT(8) = B'101'",
+            "SELECT x::BIT(8) = B'00000002'",
+            "SELECT x::BIT(8) < B'00000001'",
+            "SELECT x::BIT(32) = B'00000000000000000000000000000001'",
+            "SELECT 'a'::BIT(1) = B'1'",
+            "SELECT (x::BIT(7) & B'100')::INT",
+            "SELECT (x::BIT(7) & B'0000100')::TEXT",
+            "SELECT x::BIT(8)::INT",
+        ] {
+            assert_eq!(read(same), same);
         }
     }
 }

@@ -466,6 +466,7 @@ impl VisitorMut for Rewriter<'_> {
         }
         transactions::name_age(expr);
         if self.functions == Names::Postgres {
+            bits::flagged(expr);
             object_texts::rewrite(expr);
             collations::known(expr);
             object_lists::among(expr);

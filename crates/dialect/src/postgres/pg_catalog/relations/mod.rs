@@ -212,7 +212,7 @@ pub(crate) fn fill(
             server::pg_stat_database(input, column)
         }),
         "pg_stat_archiver" | "pg_stat_bgwriter" | "pg_stat_wal" => {
-            table.build(vec![()], |(), column| server::counter(column))
+            table.build(vec![()], |(), column| server::server_counter(input, column))
         }
         "pg_timezone_names" => table.build(time_zones::zones(), time_zones::pg_timezone_names),
         "pg_settings" => table.build(server::settings(input), server::pg_settings),

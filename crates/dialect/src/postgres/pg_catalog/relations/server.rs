@@ -49,6 +49,14 @@ pub(super) fn counter(column: &str) -> Value<'static> {
     (!is_of_an_event).then_some(Cell::Int(0))
 }
 
+/// Returns the value of a column of statistics of the whole server, which begin with its start.
+pub(super) fn server_counter(input: &Input, column: &str) -> Value<'static> {
+    match column {
+        "stats_reset" => Some(Cell::Timestamp(input.session.server_start)),
+        _ => counter(column),
+    }
+}
+
 /// Returns the settings of the session that runs the query.
 pub(super) fn settings(input: &Input) -> Vec<ShownSetting> {
     input.session.settings.all()
