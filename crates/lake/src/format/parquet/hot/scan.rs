@@ -41,10 +41,6 @@ use super::groups::{Column, Groups, Output};
 use super::pruning::{LivePruning, PlannedGroup, PruningOptions, RowGroups};
 use crate::meter::QueryMeter;
 
-/// The share of a row group's rows, as a divisor, from which on whole columns are decoded to be kept although
-/// an index rules out the pages of the others.
-const MANY: usize = 8;
-
 /// A scan of files, some of whose columns may be hot.
 pub(in crate::format::parquet) struct HotScan {
     cache: ColumnCache,
@@ -326,7 +322,7 @@ impl HotScan {
     }
 
     /// Whether the rows of a row group are tested here: all columns that its condition reads are
-    /// kept, or hot and with a place in the cache. Where most pages are ruled out, all are kept.
+    /// kept, or hot and with a place in the cache. Where pages are ruled out, all are kept.
     fn are_tested(
         &self,
         file: &Arc<FileState>,
@@ -334,10 +330,6 @@ impl HotScan {
         filter: &RowFilter,
         planned: &PlannedGroup,
     ) -> bool {
-        let are_many = planned.rows.as_ref().is_none_or(|rows| {
-            let read = rows.row_count();
-            read >= rows.skipped_row_count().saturating_add(read) / MANY
-        });
         let mut columns = columns.iter().enumerate();
         columns.all(|(place, column)| {
             let key = column.key(file, planned.group);
@@ -345,7 +337,7 @@ impl HotScan {
                 return true;
             }
             let may_be_kept = || column.is_hot && self.cache.room(&key).is_some();
-            are_many && (!filter.reads(place) || may_be_kept())
+            planned.rows.is_none() && (!filter.reads(place) || may_be_kept())
         })
     }
 

@@ -238,7 +238,7 @@ async fn same_filtered_each_time(lake: &Lake, sql: &str, times: usize) -> Vec<u6
     fetched
 }
 
-const CONDITIONS: [&str; 10] = [
+const CONDITIONS: [&str; 8] = [
     "SELECT id, price FROM t WHERE small < 100000",
     "SELECT word, bytes FROM t WHERE small < 100000 AND ratio > 50",
     "SELECT word FROM t WHERE small > 100 AND flag AND word <> '1-word' AND ratio = 3.5",
@@ -247,9 +247,6 @@ const CONDITIONS: [&str; 10] = [
     "SELECT flag, day FROM t WHERE flag IS NULL OR small IS NULL",
     "SELECT items, id FROM t WHERE day < DATE '2000-01-01' AND ratio IS NOT NULL",
     "SELECT word FROM t WHERE bytes IS NULL AND small IS NULL AND flag IS NULL",
-    // Of the paged file, pages are ruled out.
-    "SELECT id, word FROM t WHERE id >= 33000 AND id < 41000 AND small < 500000",
-    "SELECT word, small FROM t WHERE id > 32000 AND id < 50010 AND small < 300000",
 ];
 
 #[tokio::test]
