@@ -1,23 +1,24 @@
 //! Rewrites of all expressions of a plan, in which every column keeps its name, and calls of
 //! functions that no session registers.
 
+mod constants;
 mod in_place;
 mod search;
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, DFSchemaRef, ExprSchema, ScalarValue};
-use datafusion::error::{DataFusionError, Result};
+use datafusion::common::{Column, DFSchema, DFSchemaRef, ExprSchema};
+use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Cast, ColumnarValue, Expr, GroupingSet, LogicalPlan, Operator, ScalarUDF, ScalarUDFImpl,
-    Subquery, TryCast,
+    Cast, Expr, GroupingSet, LogicalPlan, Operator, ScalarUDF, ScalarUDFImpl, Subquery, TryCast,
 };
+
+pub(crate) use self::constants::{applied, are_constants, made};
 
 /// Applies `rewrite` to each expression of the plan and its subqueries, from the inside out, with
 /// the schema of the expression's columns.
@@ -460,48 +461,6 @@ pub(crate) fn without_alias(expr: &Expr) -> &Expr {
         Expr::Alias(alias) => without_alias(&alias.expr),
         expr => expr,
     }
-}
-
-/// Returns whether all arguments are constants.
-pub(crate) fn are_constants(args: &[ColumnarValue]) -> bool {
-    args.iter()
-        .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
-}
-
-/// Returns the result of a function. If its arguments were `constants`, it has one row and is a
-/// constant.
-///
-/// # Errors
-///
-/// Returns an error if its type has no constants.
-pub(crate) fn made(values: ArrayRef, constants: bool) -> Result<ColumnarValue> {
-    Ok(match constants {
-        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
-        false => ColumnarValue::Array(values),
-    })
-}
-
-/// Applies `of` to an argument. The result for a constant is a constant.
-///
-/// # Errors
-///
-/// Returns the error of `of`, or an error if there is no argument.
-pub(crate) fn applied(
-    argument: Option<&ColumnarValue>,
-    of: impl FnOnce(&ArrayRef) -> Result<ArrayRef>,
-) -> Result<ColumnarValue> {
-    Ok(match argument {
-        Some(ColumnarValue::Array(values)) => ColumnarValue::Array(of(values)?),
-        Some(ColumnarValue::Scalar(value)) => {
-            let values = of(&value.to_array()?)?;
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?)
-        }
-        None => {
-            return Err(DataFusionError::Internal(
-                "a call without its argument".to_owned(),
-            ));
-        }
-    })
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ impl LargeValues {
                 name: name.clone(),
                 value: Arc::new(value.clone()),
                 memory: Memory {
-                    _held: Arc::clone(&memory),
+                    _held: Some(Arc::clone(&memory)),
                 },
                 signature: Signature::nullary(Volatility::Immutable),
             };
@@ -229,10 +229,33 @@ pub(crate) fn constant_of(function: &ScalarUDF) -> Option<&ScalarValue> {
     large.map(|large| large.value.as_ref())
 }
 
+/// Returns an equal plan whose large values hold no memory of the pool. What keeps the plan counts them.
+///
+/// # Errors
+///
+/// The plan cannot be rebuilt.
+pub fn without_reservations(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let is_large = |expr: &Expr| large_value(expr).is_some();
+    expressions::of_readers(plan, is_large, |node| {
+        node.map_expressions(|expr| {
+            expr.transform_up(|part| {
+                let free = large_value(&part).map(|large| LargeValue {
+                    memory: Memory::default(),
+                    ..large.clone()
+                });
+                Ok(match free {
+                    Some(free) => Transformed::yes(free.call()),
+                    None => Transformed::no(part),
+                })
+            })
+        })
+    })
+}
+
 /// Memory of the pool, which takes no part in comparisons.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Memory {
-    _held: Arc<MemoryReservation>,
+    _held: Option<Arc<MemoryReservation>>,
 }
 
 impl PartialEq for Memory {
@@ -382,6 +405,25 @@ mod tests {
         let batches = frame.collect().await.unwrap();
         let counts = batches[0].column(0).as_primitive::<Int64Type>();
         assert_eq!(counts.value(0), 5);
+    }
+
+    #[tokio::test]
+    async fn plan_that_is_kept_holds_no_memory_of_the_pool() {
+        let context = SessionContext::new();
+        let sql = "SELECT CAST($1 AS bytea) AS x FROM generate_series(1, 3) t(v) \
+                   WHERE CAST($1 AS bytea) > X'0706'";
+        let plan = context.state().create_logical_plan(sql).await.unwrap();
+        let parameters = [bytes(7, LARGE)];
+        let pool = pool(usize::MAX);
+        let large = LargeValues::of(&parameters, &pool).unwrap();
+        let plan = large.named(plan).unwrap();
+        let props = ExecutionProps::new();
+        let plan = large.put(plan, &props).unwrap();
+        let kept = without_reservations(plan.clone()).unwrap();
+        assert_eq!(kept, plan);
+        assert!(expressions::has(&kept, |expr| large_constant(expr).is_some()).unwrap());
+        drop((large, plan));
+        assert_eq!(pool.reserved(), 0);
     }
 
     #[tokio::test]

@@ -94,7 +94,7 @@ pub use full_lists::without_full_lists;
 pub use functions::{FunctionInfo, is_helper};
 pub use input_order::is_hidden_order;
 pub use interval_text::{IntervalStyle, write_interval};
-pub use large_values::{LargeValues, large_constant};
+pub use large_values::{LargeValues, large_constant, without_reservations};
 pub use library::Library;
 pub use logic::quantified;
 pub use names::long_lists;

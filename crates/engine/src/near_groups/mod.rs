@@ -4,8 +4,8 @@
 //! GROUP BY order    rows: 1 1 1 2 2 3 3 3 3 4 …    the table has the groups of a batch, not all of them
 //! ```
 //!
-//! Files are often written in the order of a key, such as an order's number, of which nobody told the
-//! engine. The first step then keeps a table of all groups, larger than the caches of a processor,
+//! Files are often written in the order of a key, such as an order's number, without saying so. The first
+//! step then keeps a table of all groups, larger than the caches of a processor,
 //! although no group is seen again. In a plan that is ready to run, [`NearGroups`] takes the place of this
 //! step: it looks at the first rows, and if few groups are seen again among them, runs DataFusion's operator
 //! for ordered rows (`aggregates/ordered_partial_stream.rs` of `datafusion-physical-plan`, 55.2). That may

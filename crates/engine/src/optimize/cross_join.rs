@@ -17,6 +17,13 @@
 //!
 //! Where columns are in several parts, or keys are many or have subqueries, the rule itself runs.
 //!
+//! The rule loses a key of a written join whose side has columns of several parts, if another key joins
+//! them in another order. Here it stays as a condition, and the rule does not run over such joins:
+//!
+//! ```text
+//! a CROSS JOIN b JOIN c ON a.k + b.k = c.k AND a.x = c.x         joins c before b, by a.x only
+//! ```
+//!
 //! The rule joins all parts with the null equality that it saw last:
 //!
 //! ```text
@@ -35,7 +42,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use self::chain::Chain;
+use self::chain::{Chain, has_wide_key};
 use crate::expressions::has_operator;
 
 /// DataFusion's rule, for a plan and all that is below it.
@@ -73,8 +80,8 @@ fn joined(plan: LogicalPlan, whole: &Whole<'_>) -> Result<Transformed<LogicalPla
     };
     match chain.map(|chain| chain.order()).transpose()? {
         Some(Some(order)) => order.apply(plan, |part| joined(part, whole)),
-        Some(None) => whole(plan),
-        None => below(plan, whole),
+        Some(None) if !has_operator(&plan, |node| Ok(has_wide_key(node)))? => whole(plan),
+        Some(None) | None => below(plan, whole),
     }
 }
 

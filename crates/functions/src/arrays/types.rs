@@ -279,7 +279,7 @@ pub(crate) fn of_parts(
             let (entries, rows) = (Arc::clone(entries), rows.clone());
             Arc::new(MapArray::try_new(entries, offsets, rows, nulls, *sorted)?)
         }
-        (DataType::Struct(_), DataType::Struct(fields)) => {
+        (DataType::Struct(own), DataType::Struct(fields)) if own.len() == fields.len() => {
             let rows = array.as_struct();
             let columns = rows
                 .columns()

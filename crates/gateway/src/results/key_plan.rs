@@ -6,15 +6,15 @@ use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::logical_plan::builder::LogicalTableSource;
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use lakegate_engine::large_constant;
+use lakegate_engine::{large_constant, without_reservations};
 
 /// Estimated memory of a node, of a column of its schema and of an expression, in bytes.
 const NODE: usize = 512;
 const COLUMN: usize = 128;
 const EXPRESSION: usize = 192;
 
-/// Returns the plan with its tables replaced by their schemas. Plans compare equal regardless of
-/// the contents of their tables.
+/// Returns the plan with its tables replaced by their schemas, and without reservations of memory, which
+/// the cache makes itself. Plans compare equal regardless of these and of the contents of their tables.
 pub(super) fn without_tables(plan: &LogicalPlan) -> LogicalPlan {
     let stripped = plan.clone().transform_down_with_subqueries(|node| {
         Ok(match node {
@@ -26,7 +26,8 @@ pub(super) fn without_tables(plan: &LogicalPlan) -> LogicalPlan {
         })
     });
     // It can only fail with an error of the closure, which returns none.
-    stripped.data().unwrap_or_else(|_| plan.clone())
+    let kept = stripped.data().and_then(without_reservations);
+    kept.unwrap_or_else(|_| plan.clone())
 }
 
 /// Estimates the memory of a plan, in bytes. Data shared between nodes is counted for each.

@@ -61,8 +61,9 @@ fn length(first: i128, last: i128, step: i128) -> Result<i128> {
     Ok(match turns_back {
         true => 0,
         false => {
-            let steps = last.saturating_sub(first).checked_div(step);
-            steps.unwrap_or(i128::MAX).saturating_add(1)
+            // The distance may have a bit more than the numbers.
+            let steps = last.abs_diff(first) / step.unsigned_abs();
+            i128::try_from(steps).map_or(i128::MAX, |steps| steps.saturating_add(1))
         }
     })
 }

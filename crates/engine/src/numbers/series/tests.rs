@@ -87,6 +87,17 @@ async fn series_of_decimals_have_the_digits_of_all_arguments() {
             vec![],
         ),
         ("1, 3", vec!["1", "2", "3"]),
+        // The numbers are further apart than the largest of 128 bits.
+        (
+            "CAST('-99999999999999999999999999999999999999' AS DECIMAL(38,0)), \
+             CAST('99999999999999999999999999999999999999' AS DECIMAL(38,0)), \
+             CAST('90000000000000000000000000000000000000' AS DECIMAL(38,0))",
+            vec![
+                "-99999999999999999999999999999999999999",
+                "-9999999999999999999999999999999999999",
+                "80000000000000000000000000000000000001",
+            ],
+        ),
     ] {
         let sql = format!("SELECT unnest(generate_series({call}))");
         assert_eq!(column(&sql).await.unwrap().1, expected, "{call}");

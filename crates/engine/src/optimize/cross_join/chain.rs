@@ -155,6 +155,29 @@ impl<'a> Chain<'a> {
     }
 }
 
+/// Returns whether an operator is an inner join with a key whose side has columns of several parts.
+/// Where one of them is joined later than the other side, the key is of no join.
+pub(super) fn has_wide_key(plan: &LogicalPlan) -> bool {
+    inner(plan).is_some_and(|join| {
+        let mut keys = join.on.iter();
+        keys.any(|(left, right)| is_wide(left, &join.left) || is_wide(right, &join.right))
+    })
+}
+
+/// Returns whether the columns of an expression are in several parts of a chain.
+fn is_wide(expr: &Expr, chain: &LogicalPlan) -> bool {
+    let columns = expr.column_refs();
+    columns.len() > 1
+        && inner(chain).is_some_and(|join| {
+            let mut sides = [&join.left, &join.right].into_iter();
+            let side = sides.find(|side| {
+                let mut columns = columns.iter();
+                columns.all(|column| side.schema().is_column_from_schema(column))
+            });
+            side.is_none_or(|side| is_wide(expr, side))
+        })
+}
+
 /// Returns an inner join.
 fn inner(plan: &LogicalPlan) -> Option<&Join> {
     match plan {
@@ -306,7 +329,8 @@ impl Order {
             false => Some(condition),
         });
         let (mut parts, mut filters) = (Vec::new(), Vec::new());
-        take_apart(top, &mut parts, &mut filters);
+        let is_key = |left: &Expr, right: &Expr| self.is_key(left, right);
+        take_apart(top, &is_key, &mut parts, &mut filters);
         let mut joined = self.joined(parts, &announced, of_part)?;
         if !filters.is_empty() {
             let first = filters.swap_remove(0);
@@ -418,12 +442,23 @@ impl Order {
 }
 
 /// Adds the parts of a chain from left to right, and the conditions of its joins from the top.
-fn take_apart(plan: LogicalPlan, parts: &mut Vec<LogicalPlan>, filters: &mut Vec<Expr>) {
+///
+/// `is_key`: whether the sides of an equality are a key of the new joins. The keys of the old ones that
+/// are not become conditions.
+fn take_apart(
+    plan: LogicalPlan,
+    is_key: &dyn Fn(&Expr, &Expr) -> bool,
+    parts: &mut Vec<LogicalPlan>,
+    filters: &mut Vec<Expr>,
+) {
     match plan {
         LogicalPlan::Join(join) if join.join_type == JoinType::Inner => {
             filters.extend(join.filter);
-            take_apart(Arc::unwrap_or_clone(join.left), parts, filters);
-            take_apart(Arc::unwrap_or_clone(join.right), parts, filters);
+            let keys = join.on.into_iter();
+            let others = keys.filter(|(left, right)| !is_key(left, right));
+            filters.extend(others.map(|(left, right)| left.eq(right)));
+            take_apart(Arc::unwrap_or_clone(join.left), is_key, parts, filters);
+            take_apart(Arc::unwrap_or_clone(join.right), is_key, parts, filters);
         }
         plan => parts.push(plan),
     }

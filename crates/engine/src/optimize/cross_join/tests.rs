@@ -218,6 +218,31 @@ fn many_keys_are_left_to_the_rule() {
 }
 
 #[test]
+fn a_key_of_several_parts_is_not_lost() {
+    let sum = || (vec![col("a.k") + col("b.k")], vec![col("c.k")]);
+    let joined = || {
+        let pairs = crossed(&["a", "b"]);
+        pairs
+            .join_with_expr_keys(table("c"), JoinType::Inner, sum(), None)
+            .unwrap()
+    };
+    let many = (0..300_i64).fold(equal("a.x", "c.x"), |all, added| {
+        all.and((col("a.l") + lit(added)).eq(col("c.l")))
+    });
+    for condition in [equal("a.x", "c.x"), many] {
+        let plan = joined().filter(condition).unwrap().build().unwrap();
+        let [bare, guarded] = both(&plan);
+        let key = "a.k + b.k = c.k";
+        assert!(!bare.data.display_indent().to_string().contains(key));
+        let shown = guarded.data.display_indent().to_string();
+        assert!(shown.contains(key), "{shown}");
+        assert_eq!(guarded.data.schema(), plan.schema());
+    }
+    // Without another key, the order is that of the statement.
+    check(joined().build().unwrap());
+}
+
+#[test]
 fn joins_of_equal_nulls_stay() {
     let plan = from("a")
         .join_detailed(

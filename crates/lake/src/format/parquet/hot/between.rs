@@ -24,8 +24,8 @@ pub(super) struct Between {
 
 impl Between {
     /// The numbers for which a condition of one column, which has this type, may be true, and whether it
-    /// is true for all of them: those that are outside are told in this case only. It is not true for
-    /// NULL then. `None`: not known.
+    /// is true for all of them; numbers outside of two are returned in this case only. The condition is
+    /// not true for NULL. `None`: not known.
     pub(super) fn of(
         condition: &Arc<dyn PhysicalExpr>,
         data_type: &DataType,
