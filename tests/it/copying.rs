@@ -333,6 +333,10 @@ async fn copy_needs_insert_and_tells_nothing_of_hidden_tables() {
     .await;
     assert_eq!(column.code, "42703", "{column:?}");
     assert_eq!(
+        column.message,
+        "column \"b\" of relation \"t\" does not exist"
+    );
+    assert_eq!(
         copied(&scientist, "COPY guarded.t FROM STDIN", &["1\n"]).await,
         1
     );
