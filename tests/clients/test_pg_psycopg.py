@@ -57,6 +57,7 @@ class TestPsycopg:
                 "CREATE TEMP TABLE twice (id INT)",
                 "CREATE TEMP TABLE IF NOT EXISTS twice (id INT)",
                 "CREATE TEMP TABLE IF NOT EXISTS twice AS SELECT 1 AS id",
+                "DROP TABLE IF EXISTS twice, pg_temp.absent",
             ]:
                 admin.execute(statement)
             assert told == [
@@ -69,6 +70,7 @@ class TestPsycopg:
                 ("NOTICE", 'relation "things" already exists, skipping'),
                 ("NOTICE", 'relation "twice" already exists, skipping'),
                 ("NOTICE", 'relation "twice" already exists, skipping'),
+                ("NOTICE", 'table "absent" does not exist, skipping'),
             ]
 
     @pytest.mark.shows("results of all types")

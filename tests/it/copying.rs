@@ -143,6 +143,33 @@ async fn only_rows_for_which_the_condition_is_true_are_copied() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conditions_of_copies_see_the_rows_as_they_are_sent() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    admin
+        .run_each(&[
+            "CREATE DATABASE sent LOCATION 's3://datalake/tests/sent/'",
+            "CREATE TABLE sent.named (a INT NOT NULL, b TEXT)",
+            "CREATE TABLE sent.buckets WITH (bucketed_by = ARRAY['a'], bucket_count = 2) AS SELECT 0 AS a, 0 AS b",
+        ])
+        .await;
+    // Rows that are left out need no value.
+    let sql = "COPY sent.named FROM STDIN WHERE a IS NOT NULL";
+    assert_eq!(copied(&admin, sql, &["1\tx\n\\N\ty\n"]).await, 1);
+    let sql = "COPY sent.named FROM STDIN WHERE b = 'y'";
+    let failure = refused(&server.connect("admin").await, sql, &["\\N\ty\n"]).await;
+    assert_eq!(failure.code, "23502", "{failure:?}");
+    // The rows of this table are sorted after the condition.
+    let sql = "COPY sent.buckets (b, a) FROM STDIN WHERE a > 1";
+    assert_eq!(copied(&admin, sql, &["5\t1\n1\t5\n"]).await, 1);
+    assert_eq!(
+        admin.text("SELECT a, b FROM sent.buckets ORDER BY a").await,
+        "0|0\n5|1"
+    );
+    assert_eq!(admin.text("SELECT * FROM sent.named").await, "1|x");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copy_that_fails_leaves_nothing_and_the_connection_goes_on() {
     let server = Server::private(&[]);
     let admin = server.connect("admin").await;
@@ -305,6 +332,10 @@ async fn copy_needs_insert_and_tells_nothing_of_hidden_tables() {
     )
     .await;
     assert_eq!(column.code, "42703", "{column:?}");
+    assert_eq!(
+        column.message,
+        "column \"b\" of relation \"t\" does not exist"
+    );
     assert_eq!(
         copied(&scientist, "COPY guarded.t FROM STDIN", &["1\n"]).await,
         1

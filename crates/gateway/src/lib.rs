@@ -66,8 +66,8 @@ use uuid::Uuid;
 pub use write::copy::CopyIn;
 pub use write::ingest::Ingestion;
 
-use crate::query::kept_plan::PlanSpace;
 use crate::query::life::Query;
+use crate::query::plan_space::PlanSpace;
 use crate::results::ResultCache;
 use crate::telemetry::events::QueryEvents;
 use crate::telemetry::history::History;

@@ -1,14 +1,15 @@
-//! Errors of INSERT in PostgreSQL's words, with their places.
+//! Errors of INSERT, and of the columns of COPY, in PostgreSQL's words, with their places.
 //!
 //! ```text
 //! INSERT INTO t (a) VALUES (1, 2)        INSERT has more expressions than target columns
 //! INSERT INTO t (a, b) VALUES (1)        INSERT has more target columns than expressions
 //! INSERT INTO t (a) VALUES (true)        column "a" is of type integer but expression is of type boolean
 //! INSERT INTO t (a, a) VALUES (1, 2)     column "a" specified more than once
+//! COPY t (b) FROM STDIN                  column "b" of relation "t" does not exist
 //! ```
 //!
-//! Where fewer values than columns are given and none is named, the error stays as it is: PostgreSQL
-//! would write NULLs.
+//! The error of an `INSERT OVERWRITE` that names no columns and has fewer values stays as it is:
+//! PostgreSQL has no such statement.
 
 use arrow::datatypes::{DataType, Field};
 use lakegate_dialect::postgres::pg_catalog::type_name;
@@ -20,12 +21,14 @@ use sqlparser::ast::{Expr, SelectItem, SetExpr, Value, ValueWithSpan};
 use super::error_position::at;
 use super::error_words::{Word, expression_at, target_at, words};
 
-/// Returns an error of an INSERT as PostgreSQL has it; others as they are.
+/// Returns an error of an INSERT or a COPY as PostgreSQL has it; others as they are.
 pub(crate) fn reported(error: Error, parsed: &Parsed) -> Error {
-    let Statement::Insert(insert) = &parsed.statement else {
-        return error;
+    let misfit = error.misfit();
+    let worded = match &parsed.statement {
+        Statement::Insert(insert) => misfit.and_then(|misfit| worded(misfit, insert)),
+        Statement::CopyFrom(_) => misfit.and_then(of_copy),
+        _ => None,
     };
-    let worded = error.misfit().and_then(|misfit| worded(misfit, insert));
     let Some((said, place)) = worded else {
         return error;
     };
@@ -65,12 +68,28 @@ fn worded(misfit: &Misfit, insert: &Insert) -> Option<(Error, Option<Place>)> {
             target,
             given,
         } => Some(of_type(*place, target, given, insert)),
-        Misfit::Missing { column, table } => {
-            let message = format!("column \"{column}\" of relation \"{table}\" does not exist");
-            Some((Error::new(Code::ColumnNotFound, message), None))
-        }
+        Misfit::Missing { column, table } => Some((missing(column, table), None)),
         Misfit::Twice { column } => Some(of_twice(column, insert)),
     }
+}
+
+/// The same of a COPY, for which PostgreSQL tells no place.
+fn of_copy(misfit: &Misfit) -> Option<(Error, Option<Place>)> {
+    match misfit {
+        Misfit::Missing { column, table } => Some((missing(column, table), None)),
+        Misfit::Twice { column } => Some((twice(column), None)),
+        Misfit::Count { .. } | Misfit::Type { .. } => None,
+    }
+}
+
+fn missing(column: &str, table: &str) -> Error {
+    let message = format!("column \"{column}\" of relation \"{table}\" does not exist");
+    Error::new(Code::ColumnNotFound, message)
+}
+
+fn twice(column: &str) -> Error {
+    let message = format!("column \"{column}\" specified more than once");
+    Error::new(Code::DuplicateColumn, message)
 }
 
 fn of_counts(given: usize, written: usize, insert: &Insert) -> Option<(Error, Option<Place>)> {
@@ -112,9 +131,7 @@ fn of_twice(column: &str, insert: &Insert) -> (Error, Option<Place>) {
     let places = insert.columns.iter().enumerate();
     let places = places.filter(|(_, named)| *named == column);
     let second = places.map(|(place, _)| place).nth(1);
-    let message = format!("column \"{column}\" specified more than once");
-    let said = Error::new(Code::DuplicateColumn, message);
-    (said, second.map(Place::Target))
+    (twice(column), second.map(Place::Target))
 }
 
 /// Returns whether a value of the first row is written at its place: there is no `*` before it.
@@ -166,7 +183,7 @@ mod tests {
         }
     }
 
-    fn twice() -> Misfit {
+    fn named_twice() -> Misfit {
         let column = "a".to_owned();
         Misfit::Twice { column }
     }
@@ -174,7 +191,7 @@ mod tests {
     #[test]
     fn errors_are_those_of_postgres() {
         let integers = DataType::new_list(DataType::Int32, true);
-        let missing = Misfit::Missing {
+        let absent = Misfit::Missing {
             column: "c".to_owned(),
             table: "t".to_owned(),
         };
@@ -225,17 +242,29 @@ mod tests {
             ),
             (
                 "INSERT INTO d.t (a, b, A) VALUES (1, 2, 3)",
-                twice(),
+                named_twice(),
                 "column \"a\" specified more than once",
                 Some(24),
             ),
             (
                 "INSERT INTO d.t (c) VALUES (1)",
-                missing,
+                absent.clone(),
                 "column \"c\" of relation \"t\" does not exist",
                 None,
             ),
-            ("SELECT 1", twice(), "ours", None),
+            (
+                "COPY d.t (c) FROM STDIN",
+                absent,
+                "column \"c\" of relation \"t\" does not exist",
+                None,
+            ),
+            (
+                "COPY d.t (a, a) FROM STDIN",
+                named_twice(),
+                "column \"a\" specified more than once",
+                None,
+            ),
+            ("SELECT 1", named_twice(), "ours", None),
         ] {
             let parsed = lakegate_sql::parse(sql).unwrap().remove(0);
             let error = Error::new(Code::TypeMismatch, "ours").with_misfit(misfit);

@@ -30,6 +30,7 @@ use parking_lot::Mutex;
 use crate::moment::Moment;
 use crate::query::constant_row::Answer;
 use crate::query::parameter_marks::{Declared, Marks};
+use crate::query::plan_space::{Claim, PlanSpace};
 use crate::query::planning::Planning;
 use crate::query::source::QuerySource;
 use crate::results::plan_bytes;
@@ -40,9 +41,6 @@ const MAX_PLANS: usize = 64;
 
 /// The maximum memory of the plans that a session keeps, in bytes.
 const MAX_SESSION_BYTES: usize = 16 << 20;
-
-/// The maximum memory of the plans that all sessions keep, in bytes.
-const MAX_BYTES: usize = 256 << 20;
 
 /// Estimated bytes of the state that a plan was made in, most of it the names of its functions.
 const STATE_BYTES: usize = 128 << 10;
@@ -69,35 +67,6 @@ impl PlanInputs {
         self.moment.plans_alike(moment)
             && self.moment.commits == moment.commits
             && Arc::ptr_eq(self.moment.access(), moment.access())
-    }
-}
-
-/// The memory of the plans that all sessions keep.
-#[derive(Debug, Default)]
-pub(crate) struct PlanSpace(Mutex<usize>);
-
-impl PlanSpace {
-    /// Claims memory; `None` if there is not enough.
-    fn claim(self: &Arc<Self>, bytes: usize) -> Option<Claim> {
-        let mut used = self.0.lock();
-        *used = used.checked_add(bytes).filter(|used| *used <= MAX_BYTES)?;
-        Some(Claim {
-            space: Arc::clone(self),
-            bytes,
-        })
-    }
-}
-
-/// Memory of a kept plan, given back when dropped.
-#[derive(Debug)]
-struct Claim {
-    space: Arc<PlanSpace>,
-    bytes: usize,
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        *self.space.0.lock() -= self.bytes;
     }
 }
 
@@ -338,7 +307,7 @@ impl PlanSlot {
     fn bytes(&self) -> usize {
         let slot = self.0.lock();
         let claim = slot.as_ref().and_then(|kept| kept.claim.as_ref());
-        claim.map_or(0, |claim| claim.bytes)
+        claim.map_or(0, Claim::bytes)
     }
 
     fn clear(&self) {
@@ -492,18 +461,5 @@ mod tests {
         assert_eq!(bytes_if_lasting(&plan(lit(1.0) + random())), None);
         let large = lit("x".repeat(MAX_SESSION_BYTES / 4));
         assert_eq!(bytes_if_lasting(&plan(large)), None);
-    }
-
-    #[test]
-    fn memory_of_all_plans_is_bounded_and_given_back() {
-        let space: Arc<PlanSpace> = Arc::default();
-        let most = space.claim(MAX_BYTES).unwrap();
-        assert!(space.claim(1).is_none());
-        drop(most);
-        let some = space.claim(MAX_BYTES - 1).unwrap();
-        assert!(space.claim(2).is_none());
-        assert!(space.claim(1).is_some());
-        drop(some);
-        assert_eq!(*space.0.lock(), 0);
     }
 }

@@ -25,6 +25,7 @@ pub(crate) mod parameter_marks;
 pub(crate) mod parameter_places;
 pub(crate) mod parameters;
 mod plan_parameters;
+pub(crate) mod plan_space;
 pub(crate) mod planners;
 pub(crate) mod planning;
 mod relations;

@@ -232,6 +232,7 @@ impl Session {
         let mut state = self.state.lock();
         let temporary = Arc::clone(state.transaction.temporary());
         let mut dropped = Vec::with_capacity(drop.names.len());
+        let mut missing = Vec::new();
         for name in drop.names {
             if !is_own(&temporary, name) {
                 return Err(Error::not_supported(format!(
@@ -243,12 +244,17 @@ impl Session {
                     return Err(not_of_kind(&name.table, drop.views));
                 }
                 Some(_) => dropped.push(name.table.as_str()),
-                None if drop.if_exists => {}
+                None if drop.if_exists => missing.push(name.table.as_str()),
                 None => return Err(table_not_found(&name.to_string())),
             }
         }
         if !dropped.is_empty() {
             state.set_temporary(temporary.without(dropped));
+        }
+        std::mem::drop(state);
+        let kind = if drop.views { "view" } else { "table" };
+        for name in missing {
+            self.notice(format!("{kind} \"{name}\" does not exist, skipping"));
         }
         Ok(())
     }

@@ -9,9 +9,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
+use arrow::error::ArrowError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{ExprSchemable, LogicalPlan, cast};
@@ -21,11 +22,12 @@ use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use lakegate_catalog::model::TableInput;
 use lakegate_dialect::Dialect;
+use lakegate_dialect::postgres::pg_catalog::type_name;
+use lakegate_engine::Stop;
 use lakegate_error::{Code, Error, Result, from_engine};
-use lakegate_lake::type_name;
 use lakegate_policy::{AtCommit, Temporary};
 use lakegate_sql::ast::CopyFrom;
-use lakegate_statement::{QueryWrite, ReturnedRows};
+use lakegate_statement::{QueryWrite, ReturnedRows, StatementContext};
 use sqlparser::ast;
 
 use crate::moment::Moment;
@@ -39,13 +41,21 @@ use crate::write::returning::check_clause;
 pub(super) struct Condition {
     /// The definition of the table that it reads.
     table: TableInput,
-    holds: Arc<dyn PhysicalExpr>,
+    predicate: Predicate,
 }
 
 /// Which rows of a write are written.
 #[derive(Debug)]
 pub(super) struct RowFilter {
     rows: ReturnedRows,
+    predicate: Predicate,
+}
+
+/// A condition on rows of a table.
+#[derive(Debug, Clone)]
+struct Predicate {
+    /// The names of the columns that it reads, in their places.
+    columns: Vec<String>,
     holds: Arc<dyn PhysicalExpr>,
 }
 
@@ -58,6 +68,7 @@ impl Session {
     pub(super) async fn condition(
         &self,
         moment: &Moment,
+        catalog: &StatementContext,
         copy: &CopyFrom,
     ) -> Result<Option<Condition>> {
         let Some(query) = &copy.condition else {
@@ -69,7 +80,6 @@ impl Session {
             ));
         }
         check_parameters(query, 0)?;
-        let catalog = self.statement_context(moment).await?;
         let table = catalog.copied_table(copy).await?;
         let query = self.with_typed_literals(query);
         let none = Temporary::default().with_table(table.clone(), None, AtCommit::Keep)?;
@@ -77,14 +87,15 @@ impl Session {
         let statement = ast::Statement::Query(Box::new(query.clone()));
         let planning = Box::pin(self.resolve(&seen, statement)).await?;
         let shown = PlannedText::Query(&query, planning.database.clone());
-        let planned = self
-            .plan(&seen, shown, planning.described().boxed())
-            .await?;
-        check_clause(&planned.plan, "COPY FROM WHERE conditions")?;
-        let planning = planned.planning.begun_now();
-        let plan = planning.analyzed(planned.plan)?;
-        let holds = predicate(&planning.state, &plan)?;
-        Ok(Some(Condition { table, holds }))
+        let planned = async move {
+            let planned = planning.described().await?;
+            check_clause(&planned.plan, "COPY FROM WHERE conditions")?;
+            let planning = planned.planning.begun_now();
+            let plan = planning.analyzed(planned.plan)?;
+            predicate(&planning.state, &plan)
+        };
+        let predicate = self.plan(&seen, shown, planned.boxed()).await?;
+        Ok(Some(Condition { table, predicate }))
     }
 }
 
@@ -92,7 +103,7 @@ impl Session {
 ///
 /// # Errors
 /// The column is no boolean, or cannot be evaluated by itself.
-fn predicate(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn PhysicalExpr>> {
+fn predicate(state: &SessionState, plan: &LogicalPlan) -> Result<Predicate> {
     let refused =
         || Error::not_supported("such a condition of COPY .. FROM .. WHERE is not supported");
     let LogicalPlan::Projection(projection) = plan else {
@@ -106,10 +117,11 @@ fn predicate(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn Physica
     };
     let schema = projection.input.schema();
     let condition = column.clone().unalias_nested().data;
-    let condition = match condition.get_type(schema).map_err(from_engine)? {
+    let (_, field) = condition.to_field(schema).map_err(from_engine)?;
+    let condition = match field.data_type() {
         DataType::Boolean => condition,
         DataType::Null => cast(condition, DataType::Boolean),
-        other => return Err(no_condition(&other)),
+        _ => return Err(no_condition(&field)),
     };
     let context = SimplifyContext::builder()
         .with_schema(Arc::clone(schema))
@@ -118,29 +130,47 @@ fn predicate(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn Physica
         .build();
     let simplified = ExprSimplifier::new(context).simplify(condition);
     let holds = simplified.and_then(|condition| state.create_physical_expr(condition, schema));
-    holds.map_err(from_engine)
+    let columns = schema.fields().iter().map(|field| field.name().clone());
+    Ok(Predicate {
+        columns: columns.collect(),
+        holds: holds.map_err(from_engine)?,
+    })
 }
 
-fn no_condition(of: &DataType) -> Error {
-    let name = match of {
-        DataType::Int32 => "integer".to_owned(),
-        text if text.is_string() => "text".to_owned(),
-        DataType::Float64 => "double precision".to_owned(),
-        number if number.is_decimal() => "numeric".to_owned(),
-        other => type_name(other),
-    };
+fn no_condition(of: &Field) -> Error {
+    let name = type_name(of);
     let message = format!("argument of WHERE must be type boolean, not type {name}");
     Error::new(Code::TypeMismatch, message)
 }
 
-/// Returns whether the rows of a plan are those of one table, unchanged.
+/// Returns whether the rows of a plan are those of one table, with some of its columns.
 fn reads_table_only(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::SubqueryAlias(alias) => reads_table_only(&alias.input),
-        LogicalPlan::TableScan(scan) => {
-            scan.projection.is_none() && scan.filters.is_empty() && scan.fetch.is_none()
-        }
+        LogicalPlan::TableScan(scan) => scan.filters.is_empty() && scan.fetch.is_none(),
         _ => false,
+    }
+}
+
+fn not_filtered(error: ArrowError) -> Error {
+    Error::internal(format!("rows cannot be filtered: {error}"))
+}
+
+impl Predicate {
+    /// Returns for which rows of the table the condition is true.
+    ///
+    /// # Errors
+    /// The rows lack a column; the condition cannot be evaluated.
+    fn evaluate(&self, rows: &RecordBatch) -> Result<BooleanArray> {
+        let columns = self.columns.iter();
+        let places = columns.map(|name| rows.schema_ref().index_of(name));
+        let places = places.collect::<std::result::Result<Vec<usize>, ArrowError>>();
+        let read = places.and_then(|places| rows.project(&places));
+        let read = read.map_err(not_filtered)?;
+        let holds = self.holds.evaluate(&read).map_err(from_engine)?;
+        let holds = holds.into_array(rows.num_rows()).map_err(from_engine)?;
+        let holds = holds.as_boolean_opt().cloned();
+        holds.ok_or_else(|| Error::internal("a condition of COPY is no boolean"))
     }
 }
 
@@ -151,8 +181,8 @@ impl Condition {
     /// The write is not one into a table that has the columns of the condition.
     pub(super) fn of(self, write: &QueryWrite) -> Result<RowFilter> {
         Ok(RowFilter {
-            rows: ReturnedRows::new(&self.table, write)?,
-            holds: self.holds,
+            rows: ReturnedRows::sent(&self.table, write)?,
+            predicate: self.predicate,
         })
     }
 }
@@ -160,27 +190,28 @@ impl Condition {
 impl RowFilter {
     /// Returns the batches without the rows for which the condition is not true. The stream ends with
     /// an error if a value does not fit its column, or the condition cannot be evaluated.
+    ///
+    /// `stop`: stops the evaluation of a batch.
     pub(super) fn over(
         self,
         batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
+        stop: Arc<Stop>,
     ) -> BoxStream<'static, Result<RecordBatch>> {
         let filter = Arc::new(self);
         let kept = batches.map_ok(move |batch| {
-            let filter = Arc::clone(&filter);
+            let (filter, stop) = (Arc::clone(&filter), Arc::clone(&stop));
             let pieces: Vec<RecordBatch> = filter.rows.pieces(batch).collect();
-            futures::stream::iter(pieces.into_iter().map(move |piece| filter.kept(&piece)))
+            futures::stream::iter(pieces.into_iter().map(move |piece| {
+                let _entered = stop.enter();
+                filter.kept(&piece)
+            }))
         });
         kept.try_flatten().boxed()
     }
 
     fn kept(&self, piece: &RecordBatch) -> Result<RecordBatch> {
         let rows = self.rows.apply(piece)?;
-        let holds = self.holds.evaluate(&rows).map_err(from_engine)?;
-        let holds = holds.into_array(rows.num_rows()).map_err(from_engine)?;
-        let holds = holds
-            .as_boolean_opt()
-            .ok_or_else(|| Error::internal("a condition of COPY is no boolean"))?;
-        filter_record_batch(piece, holds)
-            .map_err(|error| Error::internal(format!("rows cannot be filtered: {error}")))
+        let holds = self.predicate.evaluate(&rows)?;
+        filter_record_batch(piece, &holds).map_err(not_filtered)
     }
 }

@@ -30,16 +30,24 @@ impl Session {
     /// condition cannot be planned.
     pub fn copy_in<'a>(&'a self, prepared: &'a Prepared) -> BoxFuture<'a, Result<CopyIn>> {
         async move {
-            let statement = prepared.statement();
-            let Some(Statement::CopyFrom(copy)) = statement else {
-                return Err(Error::internal("the statement is not COPY FROM STDIN"));
-            };
-            let moment = self.begin_statement(statement).await?;
-            self.check_transaction(statement)?;
-            let text = prepared.source.text();
-            self.begin_copy(&moment, copy, &text).await
+            let begun = self.begun_copy(prepared).await;
+            begun.map_err(|error| match prepared.source.sql() {
+                Some(parsed) => self.told(error, parsed),
+                None => error,
+            })
         }
         .boxed()
+    }
+
+    async fn begun_copy(&self, prepared: &Prepared) -> Result<CopyIn> {
+        let statement = prepared.statement();
+        let Some(Statement::CopyFrom(copy)) = statement else {
+            return Err(Error::internal("the statement is not COPY FROM STDIN"));
+        };
+        let moment = self.begin_statement(statement).await?;
+        self.check_transaction(statement)?;
+        let text = prepared.source.text();
+        self.begin_copy(&moment, copy, &text).await
     }
 
     async fn begin_copy(&self, moment: &Moment, copy: &CopyFrom, text: &str) -> Result<CopyIn> {
@@ -49,7 +57,11 @@ impl Session {
             return Err(aborted());
         }
         let workgroup = self.settings().workgroup();
-        let condition = Box::pin(self.condition(moment, copy)).await?;
+        let catalog = self.statement_context(moment).await?;
+        let condition = match Box::pin(self.condition(moment, &catalog, copy)).await {
+            Ok(condition) => condition,
+            Err(error) => return Err(self.refused(moment, catalog.path.shown(), text, error)),
+        };
         let copy = copy.clone();
         let plan = |context: StatementContext| {
             async move {

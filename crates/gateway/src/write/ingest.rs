@@ -16,7 +16,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
-use lakegate_engine::{PlanRun, StopOnDrop, metered};
+use lakegate_engine::{PlanRun, Stop, StopOnDrop, metered};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
 use lakegate_lake::sizes::bytes_in;
@@ -79,13 +79,24 @@ impl Ingestion {
         let (gateway, query) = (Arc::clone(&job.gateway), Arc::clone(&job.query));
         let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
         let (done, outcome) = oneshot::channel();
+        let wanted = Arc::clone(&query);
         tokio::spawn(async move {
+            let stop = Arc::new(Stop::default());
             let batches = match filter {
-                Some(filter) => filter.over(received(receiver)),
+                Some(filter) => filter.over(received(receiver), Arc::clone(&stop)),
                 None => received(receiver).boxed(),
             };
+            let mut writing = run(job, schema, batches).boxed();
+            let outcome = tokio::select! {
+                biased;
+                outcome = &mut writing => outcome,
+                reason = wanted.stopped() => {
+                    stop.stop(reason);
+                    writing.await
+                }
+            };
             // The receiver is gone if the client is.
-            let _ = done.send(run(job, schema, batches).await);
+            let _ = done.send(outcome);
         });
         Self {
             gateway,

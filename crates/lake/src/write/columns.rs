@@ -115,6 +115,15 @@ impl Mapping {
         self.required = places;
     }
 
+    /// The mapping of rows that may lack values where they are required.
+    #[must_use]
+    pub fn without_required(self) -> Self {
+        Self {
+            required: Vec::new(),
+            ..self
+        }
+    }
+
     /// Makes it an error that a text or a decimal is longer than its column's type. `declared`: the
     /// types of all columns of the table, in their order; `None`: it has none that is known.
     pub fn declare(&mut self, declared: impl Iterator<Item = Option<HiveType>>) {
@@ -442,6 +451,8 @@ mod tests {
         let error = mapping.apply(&batch(vec![Some(1)])).unwrap_err();
         assert!(error.message().contains("\"day\""), "{error}");
         assert!(mapping.apply(&batch(vec![])).is_ok());
+        let any = mapping.without_required();
+        assert!(any.apply(&batch(vec![Some(1), None])).is_ok());
     }
 
     #[test]

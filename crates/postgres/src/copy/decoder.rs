@@ -277,6 +277,11 @@ impl Decoder {
             }
             let mut is_skipped = false;
             for (n, column) in columns.iter_mut().enumerate() {
+                // As in PostgreSQL, the rest of such a row is not looked at.
+                if is_skipped {
+                    column.values.push_null()?;
+                    continue;
+                }
                 let Some(field) = fields.get(n) else {
                     let why = format!("missing data for column \"{}\"", column.name);
                     return Err(in_line(Error::new(Code::BadData, why)));
@@ -287,7 +292,7 @@ impl Decoder {
                     Some(text) if column.force_null && text == null => None,
                     other => other,
                 };
-                let Some(text) = field.filter(|_| !is_skipped) else {
+                let Some(text) = field else {
                     column.values.push_null()?;
                     continue;
                 };

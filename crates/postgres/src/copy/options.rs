@@ -53,9 +53,7 @@ impl Options {
             ));
         }
         if direction == Direction::Out && given.ignore_errors {
-            return Err(Error::not_supported(
-                "COPY ON_ERROR cannot be used with COPY TO",
-            ));
+            return Err(Error::invalid("COPY ON_ERROR cannot be used with COPY TO"));
         }
         for (name, value) in [
             ("DELIMITER", &given.delimiter),

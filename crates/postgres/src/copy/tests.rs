@@ -15,6 +15,8 @@ use super::decoder::Decoder;
 use super::options::{Direction, Options};
 use crate::encode::Zone;
 
+mod ignored;
+
 fn copy(options: &str) -> Box<CopyFrom> {
     let sql = format!("COPY s.t FROM STDIN {options}");
     match lakegate_gateway::sql::parse(&sql)
@@ -87,33 +89,6 @@ fn told(error: &Error) -> String {
         error,
         error.context().unwrap_or_default()
     )
-}
-
-#[test]
-fn rows_with_wrong_values_are_left_out_if_the_client_says_so() {
-    let ignore = "(ON_ERROR ignore)";
-    for (data, rows) in [
-        ("1\ta\nx\tb\n3\tc\n", "1|a|;3|c|;"),
-        ("99999999999\ta\n\\N\tb\n", "NULL|b|;"),
-        ("x\ty\n", ""),
-        ("x\n", ""),
-    ] {
-        match two(ignore, data) {
-            Ok(read) => assert_eq!(read, rows, "{data:?}"),
-            Err(error) => assert!(told(&error).contains("missing data"), "{data:?}: {error}"),
-        }
-    }
-    let mut decoder = decoder(ignore, &TWO).unwrap();
-    decoder.push(b"x\ta\n1\tb\ny\tc\n");
-    decoder.end();
-    assert_eq!(decoder.next().unwrap().unwrap().num_rows(), 1);
-    assert_eq!(decoder.skipped(), 2);
-    for (data, state) in [("1\ta\tb\n", "22P04"), ("1\n", "22P04")] {
-        assert!(told(&two(ignore, data).unwrap_err()).starts_with(state));
-    }
-    let copy = copy("(FORMAT binary, ON_ERROR ignore)");
-    let error = Options::of(copy.format, &copy.options, Direction::In).unwrap_err();
-    assert!(told(&error).starts_with("42601"), "{error}");
 }
 
 #[test]

@@ -16,6 +16,8 @@ use crate::lexer::{Token, TokenKind};
 const MAX_PARENTHESES: usize = 100;
 /// Operators in one chain.
 const MAX_OPERATORS: usize = 2_000;
+/// Operators in a chain and in those within its parentheses: the tree is as deep as they are together.
+const MAX_NESTED_OPERATORS: usize = 4_000;
 /// Dots in a name; sqlparser takes quadratic time over them.
 const MAX_DOTS: usize = 500;
 /// Set operations, and tables joined, in one query.
@@ -57,8 +59,36 @@ const NESTING_TYPES: [&str; 7] = ["ARRAY", "MAP", "STRUCT", "ROW", "NESTED", "TU
 #[derive(Default)]
 struct Level {
     operators: usize,
+    /// The most nested operators within the parentheses of the chain.
+    inner: usize,
+    /// The most nested operators of the chains before it.
+    deepest: usize,
     relations: usize,
     is_case: bool,
+}
+
+impl Level {
+    /// Begins another chain.
+    fn begin(&mut self) {
+        self.deepest = self.depth();
+        (self.operators, self.inner) = (0, 0);
+    }
+
+    /// Returns the most nested operators of its chains.
+    fn depth(&self) -> usize {
+        self.deepest.max(self.operators + self.inner)
+    }
+}
+
+/// Ends the last level. Returns whether it was a CASE.
+fn end(levels: &mut Vec<Level>) -> bool {
+    let Some(ended) = levels.pop() else {
+        return false;
+    };
+    if let Some(outer) = levels.last_mut() {
+        outer.inner = outer.inner.max(ended.depth());
+    }
+    ended.is_case
 }
 
 pub(super) fn check(cursor: &Cursor<'_>) -> Result<()> {
@@ -80,10 +110,10 @@ pub(super) fn check(cursor: &Cursor<'_>) -> Result<()> {
                 levels.push(Level::default());
             }
             TokenKind::Sign(')' | ']' | '}') => {
-                while levels.len() > 1 && levels.pop().is_some_and(|level| level.is_case) {}
+                while levels.len() > 1 && end(&mut levels) {}
                 parentheses = parentheses.saturating_sub(1);
             }
-            TokenKind::Sign(',') => level.operators = 0,
+            TokenKind::Sign(',') => level.begin(),
             TokenKind::Sign('.') => {}
             TokenKind::Sign(_) => level.operators += 1,
             TokenKind::Word if is(text, &["CASE"]) => levels.push(Level {
@@ -91,9 +121,9 @@ pub(super) fn check(cursor: &Cursor<'_>) -> Result<()> {
                 ..Level::default()
             }),
             TokenKind::Word if level.is_case && is(text, &["END"]) => {
-                levels.pop();
+                end(&mut levels);
             }
-            TokenKind::Word if is(text, &CLAUSES) => level.operators = 0,
+            TokenKind::Word if is(text, &CLAUSES) => level.begin(),
             TokenKind::Word if is(text, &OPERATORS) => level.operators += 1,
             TokenKind::Word if is(text, &RELATIONS) => level.relations += 1,
             _ => {}
@@ -190,6 +220,7 @@ fn too_complex(
     prefixes: usize,
 ) -> Result<()> {
     let (operators, relations) = level.map_or((0, 0), |level| (level.operators, level.relations));
+    let nested_operators = level.map_or(0, Level::depth);
     let (message, hint) = if depth > MAX_PARENTHESES {
         (
             format!(
@@ -201,6 +232,13 @@ fn too_complex(
         (
             format!("an expression has more than {MAX_OPERATORS} operators in a row"),
             "write a list of values with IN (..), or join with a table",
+        )
+    } else if nested_operators > MAX_NESTED_OPERATORS {
+        (
+            format!(
+                "the statement is nested too deeply: at most {MAX_NESTED_OPERATORS} operators in one another"
+            ),
+            "split it with WITH",
         )
     } else if relations > MAX_RELATIONS {
         (

@@ -51,10 +51,15 @@ impl QueryWrite {
     /// How batches, in the order of [`Self::order`], become rows of a table; `None` if they do not.
     pub(crate) fn rows_of_table(&self) -> Option<Mapping> {
         match self {
-            Self::Table(plan) => Some(match plan.order() {
-                Some(_) => plan.mapping.applied(),
-                None => plan.mapping.clone(),
-            }),
+            Self::Table(plan) if plan.order().is_some() => Some(plan.mapping.applied()),
+            _ => self.rows_before_order(),
+        }
+    }
+
+    /// How batches become rows of a table before they are put into the order; `None` if they do not.
+    pub(crate) fn rows_before_order(&self) -> Option<Mapping> {
+        match self {
+            Self::Table(plan) => Some(plan.mapping.clone()),
             Self::Temporary(write) => write.mapping.clone(),
             Self::Folder(_) | Self::Removal(_) => None,
         }

@@ -72,9 +72,23 @@ impl ReturnedRows {
     ///
     /// The write is not one into a table that has these columns.
     pub fn new(read: &TableInput, write: &QueryWrite) -> Result<Self> {
-        let written = write
-            .rows_of_table()
-            .ok_or_else(|| Error::internal("a write that is into no table returns rows"))?;
+        Self::of(read, write.rows_of_table())
+    }
+
+    /// The same for what a client sends, of which only some rows are written: values may be missing
+    /// where they are required.
+    ///
+    /// # Errors
+    ///
+    /// As of [`ReturnedRows::new`].
+    pub fn sent(read: &TableInput, write: &QueryWrite) -> Result<Self> {
+        let sent = write.rows_before_order();
+        Self::of(read, sent.map(Mapping::without_required))
+    }
+
+    fn of(read: &TableInput, written: Option<Mapping>) -> Result<Self> {
+        let written =
+            written.ok_or_else(|| Error::internal("a write that is into no table returns rows"))?;
         let table = Table::of_input(read.clone(), TEMPORARY_SCHEMA, now());
         let schema = table_schema(&table)?;
         let places = schema.fields().iter();

@@ -101,6 +101,9 @@ impl Position {
             Way::Relative(places) => i128::from(places) + self.place(),
             Way::Absolute(row @ 0..) => i128::from(row),
             Way::Absolute(from_the_end) => {
+                if let Some(kept) = &mut self.kept {
+                    kept.pass_forgotten();
+                }
                 while self.next(usize::MAX).await?.is_some() {}
                 // The place is behind the last row.
                 i128::from(from_the_end) + self.place()
@@ -142,6 +145,7 @@ impl Position {
                     ..Turn::default()
                 });
             }
+            kept.pass_forgotten();
             let missing = row.saturating_sub(kept.place()).max(1);
             if self.next(missing).await?.is_none() {
                 return Ok(Turn::default());

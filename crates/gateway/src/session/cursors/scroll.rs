@@ -99,6 +99,11 @@ impl Kept {
         place <= self.read()
     }
 
+    /// Moves behind the rows that are forgotten, on the way to a later one.
+    pub(super) fn pass_forgotten(&mut self) {
+        self.place = self.place.max(self.forgotten);
+    }
+
     /// Returns the number of rows that were read.
     fn read(&self) -> usize {
         self.ends.last().copied().unwrap_or(self.forgotten)

@@ -178,6 +178,11 @@ async fn scrolling_cursors_forget_rows_that_the_session_cannot_hold() {
     assert!(read(go(FetchDirection::Absolute(0))).await.is_empty());
     let error = go(FetchDirection::Next).next().await.unwrap().unwrap_err();
     assert_eq!(error.code(), Code::ForwardOnlyCursor);
+    // Later rows are reached from there.
+    assert_eq!(read(go(FetchDirection::Last)).await, [99]);
+    assert!(read(go(FetchDirection::Absolute(0))).await.is_empty());
+    assert!(read(go(FetchDirection::Absolute(101))).await.is_empty());
+    assert_eq!(read(go(FetchDirection::Prior)).await, [99]);
 }
 
 #[test]

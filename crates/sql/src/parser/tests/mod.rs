@@ -3,6 +3,7 @@
 
 mod access;
 mod alter;
+mod copy;
 mod ddl;
 mod enclosed;
 mod errors;

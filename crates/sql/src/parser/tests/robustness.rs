@@ -211,6 +211,31 @@ fn endless_nesting_and_chains_come_back() {
     }
 }
 
+/// A chain and those within its parentheses are one tree, as deep as all of them together.
+#[test]
+fn chains_within_chains_are_refused() {
+    for (levels, operators) in [(3, 1_900), (60, 1_900), (99, 1_200)] {
+        let left = format!("{})", "+0".repeat(operators)).repeat(levels);
+        let right = format!("({}", "0+".repeat(operators)).repeat(levels);
+        let case = format!("case when {}", "0+".repeat(operators)).repeat(levels);
+        for sql in [
+            format!("select {}1{left}", "(".repeat(levels)),
+            format!("select {right}1{}", ")".repeat(levels)),
+            format!("select {case}1{}", " then 1 end".repeat(levels)),
+        ] {
+            let error = parse(&sql).unwrap_err();
+            assert!(
+                error.message.contains("in one another"),
+                "{}",
+                error.message
+            );
+        }
+    }
+    let chain = format!("({})", vec!["a = 1"; 900].join(" or "));
+    let beside = vec![chain; 3].join(" and ");
+    assert!(parse(&format!("select f({beside}, {beside}) where {beside}")).is_ok());
+}
+
 /// What is planned as a chain, each part within the previous one, is bounded for any kind of part.
 #[test]
 fn chains_of_relations_are_refused() {
