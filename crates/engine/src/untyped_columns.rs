@@ -1,8 +1,9 @@
-//! A text literal in a UNION takes the type of the other parts' columns in PostgreSQL. The engine
-//! makes the columns texts, which are ordered otherwise.
+//! A text literal in a set operation takes the type of the other parts' columns in PostgreSQL. The
+//! engine makes the columns texts, which are ordered otherwise, and equal to others.
 //!
 //! ```text
 //! SELECT number FROM t UNION ALL SELECT '7'    … UNION ALL SELECT CAST('7' AS bigint)
+//! SELECT '07' EXCEPT SELECT number FROM t      SELECT CAST('07' AS bigint) EXCEPT …
 //! ```
 //!
 //! Bytes and texts of other kinds have no common type in PostgreSQL.
@@ -18,10 +19,11 @@ use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::Alias;
-use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Union, cast, lit};
+use datafusion::logical_expr::{Distinct, Expr, Join, LogicalPlan, Projection, Union, cast, lit};
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_error::{Code, Error};
 
+use super::set_operations::is_set_operation;
 use super::{expressions, untyped_texts};
 
 /// The analyzer rule. Not for Trino's dialects.
@@ -32,9 +34,13 @@ impl AnalyzerRule for UntypedColumns {
     fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
         let mut is_concerned = false;
         plan.apply_with_subqueries(|node| {
-            if let LogicalPlan::Union(union) = node {
-                is_concerned |= !meetings(union).is_empty();
-                refuse_bytes_beside_texts(union)?;
+            match node {
+                LogicalPlan::Union(union) => {
+                    is_concerned |= !meetings(union).is_empty();
+                    refuse_bytes_beside_texts(union)?;
+                }
+                LogicalPlan::Join(join) => is_concerned |= !literal_keys(join).is_empty(),
+                _ => {}
             }
             Ok(TreeNodeRecursion::Continue)
         })?;
@@ -50,6 +56,7 @@ impl AnalyzerRule for UntypedColumns {
         let keep = |expr: Expr, _: &DFSchema| Ok(Transformed::no(expr));
         expressions::retyped(plan, &keep, &|node: &LogicalPlan| match node {
             LogicalPlan::Union(union) => of_one_type(union, &zone),
+            LogicalPlan::Join(join) => sides_of_one_type(join, &zone),
             _ => Ok(None),
         })
     }
@@ -130,6 +137,77 @@ fn of_one_type(union: &Union, zone: &Arc<str>) -> Result<Option<LogicalPlan>> {
     }
     let union = Union::try_new_with_loose_types(inputs)?;
     Ok(Some(LogicalPlan::Union(union)))
+}
+
+/// Returns the columns of INTERSECT or EXCEPT that are a text literal on one side only: the place,
+/// whether the literal is on the left, and the type of the other side, which is no text.
+fn literal_keys(join: &Join) -> Vec<(usize, bool, DataType)> {
+    if !is_set_operation(join) {
+        return Vec::new();
+    }
+    let of_type = |side: &LogicalPlan, place: usize| {
+        let of = side.schema().fields().get(place)?.data_type();
+        (!of.is_string() && !of.is_null()).then(|| of.clone())
+    };
+    let key = |place: usize| {
+        let on_left = literal_of_side(&join.left, place).is_some();
+        let on_right = literal_of_side(&join.right, place).is_some();
+        match (on_left, on_right) {
+            (true, false) => Some((place, true, of_type(&join.right, place)?)),
+            (false, true) => Some((place, false, of_type(&join.left, place)?)),
+            _ => None,
+        }
+    };
+    (0..join.on.len()).filter_map(key).collect()
+}
+
+/// Returns the text literal that a column of a side of INTERSECT or EXCEPT is. The engine makes the
+/// rows of the left side distinct, and renames sides of the same tables.
+fn literal_of_side(side: &LogicalPlan, place: usize) -> Option<&str> {
+    match side {
+        LogicalPlan::Distinct(Distinct::All(input)) => literal_of_side(input, place),
+        LogicalPlan::SubqueryAlias(alias) => literal_of_side(&alias.input, place),
+        _ => literal(side, place),
+    }
+}
+
+/// Returns INTERSECT or EXCEPT with the literals as values of the other side's types; `None` if
+/// nothing changes.
+fn sides_of_one_type(join: &Join, zone: &Arc<str>) -> Result<Option<LogicalPlan>> {
+    let mut new = join.clone();
+    let mut is_changed = false;
+    for (place, is_left, data_type) in literal_keys(join) {
+        let side = match is_left {
+            true => &mut new.left,
+            false => &mut new.right,
+        };
+        if let Some(typed) = typed_side(side, place, &data_type, zone)? {
+            *side = Arc::new(typed);
+            is_changed = true;
+        }
+    }
+    match is_changed {
+        true => LogicalPlan::Join(new).recompute_schema().map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Does what [`typed`] does for a side of INTERSECT or EXCEPT.
+fn typed_side(
+    side: &LogicalPlan,
+    place: usize,
+    data_type: &DataType,
+    zone: &Arc<str>,
+) -> Result<Option<LogicalPlan>> {
+    let input = match side {
+        LogicalPlan::Distinct(Distinct::All(input)) => input,
+        LogicalPlan::SubqueryAlias(alias) => &alias.input,
+        _ => return typed(side, place, data_type, zone),
+    };
+    match typed_side(input, place, data_type, zone)? {
+        Some(input) => side.with_new_exprs(Vec::new(), vec![input]).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Returns whether the first part had a text where it has a value of a type now: the types of a

@@ -45,7 +45,7 @@ pub fn put_f32(out: &mut BytesMut, value: f32, extra_digits: i32) {
 }
 
 /// `precision`: the digits that any float of the type keeps.
-fn put_finite<T: LowerExp + FromStr + PartialEq + Copy>(
+fn put_finite<T: LowerExp + FromStr + PartialEq + Copy + Into<f64>>(
     out: &mut BytesMut,
     value: T,
     halfway: Option<&Halfway>,
@@ -56,17 +56,36 @@ fn put_finite<T: LowerExp + FromStr + PartialEq + Copy>(
         match halfway
             .and_then(|halfway| halfway.strictly_inside(|digits| scientific(value, digits)))
         {
-            Some(text) => put_scientific(out, format_args!("{text}"), precision),
-            None => put_scientific(out, format_args!("{value:e}"), precision),
+            Some(text) => put_scientific(out, &text, precision),
+            None => {
+                let shortest = SmallText::of(format_args!("{value:e}"));
+                match even(value, shortest.as_str()) {
+                    Some(text) => put_scientific(out, &text, precision),
+                    None => put_scientific(out, shortest.as_str(), precision),
+                }
+            }
         }
     } else {
         let digits = (precision + extra_digits).clamp(1, precision);
-        put_scientific(
-            out,
-            format_args!("{:.*e}", digits as usize - 1, value),
-            digits,
-        );
+        let text = SmallText::of(format_args!("{:.*e}", digits as usize - 1, value));
+        put_scientific(out, text.as_str(), digits);
     }
+}
+
+/// Of the two shortest forms between which a float lies halfway, the one whose last digit is even, as
+/// in Postgres; Rust's is the greater one. `None`: it does not lie halfway.
+fn even<T>(value: T, shortest: &str) -> Option<String>
+where
+    T: LowerExp + FromStr + PartialEq + Copy + Into<f64>,
+{
+    let (mantissa, exponent) = shortest.split_once('e')?;
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    // How many digits follow the point. The middle of two such numbers is an odd multiple of
+    // 2^-(places + 1) if it is a float.
+    let places = digits as i32 - 1 - exponent.parse::<i32>().ok()?;
+    let scaled: f64 = value.into() * 2_f64.powi(places.max(0) + 1);
+    let is_halfway = places > 0 && scaled.abs() % 2.0 == 1.0;
+    is_halfway.then(|| scientific(value, digits)).flatten()
 }
 
 /// `digits` significant digits, 0 for the shortest; `None` where they do not read back as `value`.
@@ -144,12 +163,8 @@ fn put_special(out: &mut BytesMut, nan: bool, infinite: bool, negative: bool) ->
 
 /// Lays out `d.ddde±x` as C's `%g` and Postgres do: plain for exponents from -4 up to
 /// `plain_below`, else `d.ddde+XX`.
-fn put_scientific(out: &mut BytesMut, number: std::fmt::Arguments<'_>, plain_below: i32) {
-    let mut text = SmallText::default();
-    if text.write_fmt(number).is_err() {
-        return;
-    }
-    let mut rest = text.as_str();
+fn put_scientific(out: &mut BytesMut, number: &str, plain_below: i32) {
+    let mut rest = number;
     if let Some(positive) = rest.strip_prefix('-') {
         out.put_u8(b'-');
         rest = positive;
@@ -202,6 +217,13 @@ impl Default for SmallText {
 }
 
 impl SmallText {
+    fn of(number: std::fmt::Arguments<'_>) -> Self {
+        let mut text = Self::default();
+        // There is room for it.
+        let _ = text.write_fmt(number);
+        text
+    }
+
     fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
     }
@@ -259,6 +281,12 @@ mod tests {
             (1.7976931348623157e308, "1.7976931348623157e+308"),
             (5e-324, "5e-324"),
             (-123.456, "-123.456"),
+            (1125899906842624.25, "1.1258999068426242e+15"),
+            (-1125899906842624.75, "-1.1258999068426248e+15"),
+            (16.0000152587890625, "16.000015258789062"),
+            (562949953421312.25, "562949953421312.2"),
+            (0.5, "0.5"),
+            (0.125, "0.125"),
             (f64::NAN, "NaN"),
             (f64::INFINITY, "Infinity"),
             (f64::NEG_INFINITY, "-Infinity"),
@@ -271,6 +299,10 @@ mod tests {
             (123456.7, "123456.7"),
             (0.1, "0.1"),
             (3.4028235e38, "3.4028235e+38"),
+            (1173291.25, "1.1732912e+06"),
+            (2097153.75, "2.0971538e+06"),
+            (16777216.0, "1.6777216e+07"),
+            (1e-45, "1e-45"),
         ] {
             assert_eq!(float4(value), text);
         }

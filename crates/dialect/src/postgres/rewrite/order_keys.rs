@@ -276,7 +276,8 @@ fn reads(expr: &Expr, name: &str) -> bool {
     .is_break()
 }
 
-/// Returns the expression without purely syntactic differences.
+/// Returns the expression without purely syntactic differences. Columns of the only table have no
+/// qualifier, and those of outer queries parentheses.
 pub(super) fn plain(expr: &Expr, select: &Select) -> Expr {
     let mut plain = expr.clone();
     let mut walk = Plain {
@@ -324,10 +325,12 @@ impl VisitorMut for Plain {
                 for part in parts.iter_mut() {
                     *part = as_compared(part);
                 }
-                if let [relation, column] = parts.as_slice()
-                    && Some(&relation.value) == self.relation.as_ref()
-                {
-                    *expr = Expr::Identifier(column.clone());
+                if let ([relation, column], Some(only)) = (parts.as_slice(), &self.relation) {
+                    *expr = match relation.value == *only {
+                        true => Expr::Identifier(column.clone()),
+                        // A column of the outer query is none of the table's of the same name.
+                        false => Expr::Nested(Box::new(expr.clone())),
+                    };
                 }
             }
             // `x::int` is `CAST(x AS int)`.
