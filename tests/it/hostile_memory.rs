@@ -274,3 +274,45 @@ async fn largest_query_is_cancelled_when_the_process_holds_too_much() {
         .await;
     }
 }
+
+/// Clients that bind large values and do not execute them hold memory that no query accounts for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_messages_of_all_clients_have_a_limit() {
+    let server = Server::private(&[
+        ("LAKEGATE_ENGINE__MEMORY_LIMIT", "96MiB"),
+        ("LAKEGATE_ENGINE__PROCESS_MEMORY_LIMIT", "1536MiB"),
+        ("LAKEGATE_RESULTS__CACHE_SIZE", "16MiB"),
+    ]);
+    let watch = Watch::over(&server);
+    let other = server.connect("engineer").await;
+    let sql = "SELECT length($1::text)";
+    let mut holders = Vec::new();
+    for megabytes in [60, 60, 20] {
+        holders.push((server.connect("analyst").await, "x".repeat(megabytes << 20)));
+    }
+    let mut waiting = Vec::new();
+    for (holder, text) in &mut holders {
+        let text: &String = text;
+        let block = holder.raw_mut().transaction().await.unwrap();
+        let statement = block.prepare(sql).await.unwrap();
+        let portal = block.bind(&statement, &[text]).await.unwrap();
+        waiting.push((block, portal));
+    }
+    let large = "x".repeat(60 << 20);
+    let refused = other.raw().query_one(sql, &[&large]).await.unwrap_err();
+    let refused = refused.as_db_error().unwrap();
+    assert_eq!(refused.code().code(), "53200", "{refused:?}");
+    assert!(refused.message().contains("messages of all clients"));
+    // Its connection goes on, and small values need no room.
+    assert_eq!(other.value("SELECT 1").await, "1");
+    let small = "x".repeat(100_000);
+    let row = other.raw().query_one(sql, &[&small]).await.unwrap();
+    assert_eq!(row.get::<_, i32>(0), 100_000);
+    watch.stayed_under(1536 * MIB, "large messages");
+    drop(waiting);
+    drop(holders);
+    eventually("large messages to be taken again", async || {
+        other.raw().query_one(sql, &[&large]).await.ok()
+    })
+    .await;
+}

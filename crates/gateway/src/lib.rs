@@ -275,6 +275,11 @@ impl Gateway {
         query::watchdog::watch(&self.running, self.max_stall)
     }
 
+    /// Returns the maximum bytes of the memory that queries share.
+    pub fn memory_limit(&self) -> usize {
+        self.engine.space().memory_limit()
+    }
+
     /// Opens a session for an authenticated user.
     ///
     /// # Errors

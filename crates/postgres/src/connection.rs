@@ -121,6 +121,7 @@ impl Connection {
                 true => self.idle_limit(),
                 false => None,
             };
+            self.recount();
             let frame = match self.link.frame_within(limit).await {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return self.idle(),
@@ -162,7 +163,8 @@ impl Connection {
         Ended::Idle(sqlstate, Error::new(Code::SessionEnded, why))
     }
 
-    async fn frame(&mut self, Frame { tag, body }: Frame) -> Result<(), Ended> {
+    async fn frame(&mut self, frame: Frame) -> Result<(), Ended> {
+        let Frame { tag, body, refused } = frame;
         self.is_ready = false;
         if tag == b'p' {
             let why = "a password message came after authentication";
@@ -171,7 +173,13 @@ impl Connection {
         if self.skipping && !matches!(tag, b'S' | b'X') {
             return Ok(());
         }
-        let message = match Message::parse(tag, body, self.link.encoding) {
+        let message = match refused {
+            // Left over from a COPY that has ended.
+            Some(_) if matches!(tag, b'd' | b'c' | b'f') => return Ok(()),
+            Some(error) => Err(error),
+            None => Message::parse(tag, body, self.link.encoding),
+        };
+        let message = match message {
             Ok(message) => message,
             Err(error) if matches!(tag, b'Q' | b'F' | b'S') => {
                 self.skipping = false;

@@ -2,6 +2,7 @@
 
 mod cursors;
 mod description;
+mod waiting;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use lakegate_gateway::sql::ast;
 use lakegate_gateway::{Execution, Marks, Origin, Prepared, TransactionStatus, check_weight};
 
 use self::description::Description;
+use self::waiting::weight_of;
 use super::backend::{self, tag};
 use super::connection::Connection;
 use super::copy;
@@ -69,20 +71,6 @@ enum State {
     Exhausted(&'static str),
     /// A command has run; it does not run again.
     Ran,
-}
-
-impl Portal {
-    /// Returns the bytes of the bound values that wait for execution.
-    fn weight(&self) -> usize {
-        match &self.state {
-            State::Bound(values) => weight_of(values),
-            _ => 0,
-        }
-    }
-}
-
-fn weight_of(values: &[ScalarValue]) -> usize {
-    values.iter().map(ScalarValue::size).sum()
 }
 
 impl Connection {
@@ -225,8 +213,7 @@ impl Connection {
             &statement.parameters,
             style,
         )?;
-        let waiting = self.portals.values().map(Portal::weight);
-        let weight = waiting.fold(weight_of(&values), usize::saturating_add);
+        let weight = weight_of(&values).saturating_add(self.bound_weight());
         if weight > self.options.max_bound_bytes {
             let why = format!(
                 "the values of portals take {weight} bytes; {} are the most of a connection",
@@ -236,6 +223,7 @@ impl Connection {
                 .with_hint("execute or close portals before more are bound")
                 .into());
         }
+        self.link.count_values(weight)?;
         let columns = statement
             .columns()
             .map_or(0, |columns| columns.fields().len());

@@ -24,6 +24,7 @@ mod frontend;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod inbox;
 mod link;
 mod params;
 mod rows;
@@ -45,6 +46,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 pub use self::config::PostgresConfig;
+use self::inbox::Inbox;
+
+/// Large messages may take 1/`PART_OF_MEMORY` of the memory that queries share, beside it.
+const PART_OF_MEMORY: usize = 4;
 
 /// How the door runs.
 #[derive(Debug, Clone)]
@@ -87,6 +92,7 @@ struct Door {
     gateway: Arc<Gateway>,
     tls: Option<Arc<Tls>>,
     options: PostgresOptions,
+    inbox: Arc<Inbox>,
     shutdown: Shutdown,
 }
 
@@ -115,10 +121,14 @@ pub fn serve(
         }
         let shutdown = Shutdown::on(shutdown);
         let limits = options.opening;
+        // At least the longest message, with the values that are read from it.
+        let longest = options.max_message_bytes.saturating_mul(3);
+        let inbox = Inbox::new(longest.max(gateway.memory_limit() / PART_OF_MEMORY));
         let door = Arc::new(Door {
             gateway,
             tls,
             options,
+            inbox,
             shutdown: shutdown.clone(),
         });
         let serve = |accepted| connection(Arc::clone(&door), accepted);

@@ -5,6 +5,8 @@
 //! disconnect is noticed at once. Writing waits for the client ([`Link::flush`]), which slows a
 //! scan down to the client's pace.
 
+mod counted;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -23,6 +25,8 @@ use tokio::time::{Sleep, sleep};
 use tokio_util::io::poll_read_buf;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use self::counted::Dropped;
+use super::inbox::Share;
 use super::{client_text, frontend};
 
 /// Bytes that a client may send ahead while a statement runs.
@@ -54,6 +58,8 @@ pub(super) enum Ended {
 pub(super) struct Frame {
     pub tag: u8,
     pub body: Bytes,
+    /// Why the body was not kept. It is empty then.
+    pub refused: Option<Error>,
 }
 
 /// Polls a statement and catches its panics, in this crate or in the engine: they end only its
@@ -82,6 +88,13 @@ pub(super) struct Link {
     pub encoding: Option<&'static Encoding>,
     /// The longest message that is accepted.
     max_message: usize,
+    /// The memory of what the client has sent. None is counted before it has authenticated.
+    share: Option<Share>,
+    /// Bytes of the message that is being answered.
+    message: usize,
+    /// Bytes of the values that wait for their execution.
+    values: usize,
+    dropped: Option<Dropped>,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Cancelled when the connection's session is terminated.
     terminated: CancellationToken,
@@ -111,6 +124,10 @@ impl Link {
             encoding: None,
             // Raised once the client has authenticated.
             max_message: frontend::MAX_STARTUP,
+            share: None,
+            message: 0,
+            values: 0,
+            dropped: None,
             // Tokens of its own: each statement asks for them, and asking takes a token's lock.
             stopping: Box::pin(shutdown.stopping().child_token().cancelled_owned()),
             termination: Box::pin(terminated.clone().cancelled_owned()),
@@ -183,7 +200,7 @@ impl Link {
             if self.terminated.is_cancelled() {
                 return Err(Ended::ShuttingDown);
             }
-            if let Some(frame) = self.buffered_frame()? {
+            if let Some(frame) = self.next_frame()? {
                 return Ok(Some(frame));
             }
             self.flush().await?;
@@ -213,7 +230,7 @@ impl Link {
     /// The connection ends: see [`Ended`].
     pub(crate) async fn frame_of_statement(&mut self) -> Result<Frame, Ended> {
         loop {
-            if let Some(frame) = self.buffered_frame()? {
+            if let Some(frame) = self.next_frame()? {
                 return Ok(frame);
             }
             if !self.out.is_empty() {
@@ -268,6 +285,7 @@ impl Link {
         Ok(Some(Frame {
             tag,
             body: message.freeze(),
+            refused: None,
         }))
     }
 

@@ -94,6 +94,7 @@ async fn open_within(
     let error = match opened.map(|opened| opened.unwrap_or_else(evicted)) {
         Ok(Ok(Ok((session, slot)))) => {
             link.allow_messages_of(door.options.max_message_bytes);
+            link.count_in(door.inbox.share());
             return Some(LoggedIn {
                 link,
                 session,

@@ -53,6 +53,9 @@ pub(super) const FIRST_TIME: i64 = -210_866_803_200_000_000;
 /// PostgreSQL's first date, in days since 1970.
 const FIRST_DAY: i64 = -2_440_588;
 
+/// The bytes of the longest text that is read. PostgreSQL reads 128, and spaces between them.
+const LONGEST: usize = 4096;
+
 impl Moment {
     /// Parses a text. Fractions finer than `digits` digits of a second are rounded half up.
     /// `order`: of day, month and year in dates of numbers.
@@ -62,6 +65,9 @@ impl Moment {
     /// Returns an error if the text is not a moment.
     pub(super) fn read(text: &str, digits: u8, order: DateOrder) -> Result<Self, Fault> {
         let text = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
+        if text.len() > LONGEST {
+            return Err(Fault::Syntax);
+        }
         if text.eq_ignore_ascii_case("epoch") {
             return Ok(Self {
                 day: Some(0),

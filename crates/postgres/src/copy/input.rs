@@ -74,6 +74,9 @@ impl Connection {
     ) -> Result<u64, Failed> {
         loop {
             let frame = ingestion.receive(self.link.frame_of_statement()).await??;
+            if let Some(error) = frame.refused {
+                return Err(error.into());
+            }
             match frame.tag {
                 b'd' => decoder.push(&frame.body),
                 b'c' => decoder.end(),

@@ -118,3 +118,13 @@ fn times_of_day_are_read_alone_or_after_a_date() {
         assert!(time(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn long_texts_are_no_times() {
+    let spaces = " ".repeat(LONGEST);
+    assert_eq!(timestamp(&format!("{spaces}epoch{spaces}")), Ok(0));
+    assert!(timestamp(&format!("2024-02-29{}12:00", " ".repeat(100))).is_ok());
+    let long = "1".repeat(20 << 20);
+    assert_eq!(timestamp(&long), Err(Fault::Syntax));
+    assert_eq!(time(&long), Err(Fault::Syntax));
+}
