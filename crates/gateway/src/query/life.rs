@@ -31,7 +31,7 @@ pub type BatchStream = Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>;
 
 /// The properties of a query that are known from the start.
 #[derive(Debug)]
-pub struct Submission {
+pub(crate) struct Submission {
     pub principal: Principal,
     pub database: String,
     /// Redacted: without passwords.
