@@ -5,11 +5,12 @@
 //! ```
 //!
 //! The condition is planned as a query over a table with the columns that the principal may select, as
-//! that of a RETURNING clause, and evaluated for each batch.
+//! that of a RETURNING clause, and evaluated for some rows at a time: between them it is checked
+//! whether the write was stopped.
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{AsArray, BooleanBuilder, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::DataType;
 use datafusion::execution::SessionState;
@@ -21,6 +22,7 @@ use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use lakegate_catalog::model::TableInput;
 use lakegate_dialect::Dialect;
+use lakegate_engine::Stop;
 use lakegate_error::{Code, Error, Result, from_engine};
 use lakegate_lake::type_name;
 use lakegate_policy::{AtCommit, Temporary};
@@ -33,6 +35,9 @@ use crate::query::parameters::check_parameters;
 use crate::query::planners::PlannedText;
 use crate::session::Session;
 use crate::write::returning::check_clause;
+
+/// Rows that the condition is evaluated for at a time.
+const ROWS: usize = 1024;
 
 /// The condition of a COPY.
 #[derive(Debug, Clone)]
@@ -159,28 +164,39 @@ impl Condition {
 
 impl RowFilter {
     /// Returns the batches without the rows for which the condition is not true. The stream ends with
-    /// an error if a value does not fit its column, or the condition cannot be evaluated.
+    /// an error if a value does not fit its column, the condition cannot be evaluated, or `stop` says
+    /// so.
     pub(super) fn over(
         self,
         batches: impl Stream<Item = Result<RecordBatch>> + Send + 'static,
+        stop: Arc<Stop>,
     ) -> BoxStream<'static, Result<RecordBatch>> {
         let filter = Arc::new(self);
         let kept = batches.map_ok(move |batch| {
-            let filter = Arc::clone(&filter);
+            let (filter, stop) = (Arc::clone(&filter), Arc::clone(&stop));
             let pieces: Vec<RecordBatch> = filter.rows.pieces(batch).collect();
-            futures::stream::iter(pieces.into_iter().map(move |piece| filter.kept(&piece)))
+            let pieces = pieces.into_iter();
+            futures::stream::iter(pieces.map(move |piece| filter.kept(&piece, &stop)))
         });
         kept.try_flatten().boxed()
     }
 
-    fn kept(&self, piece: &RecordBatch) -> Result<RecordBatch> {
+    fn kept(&self, piece: &RecordBatch, stop: &Arc<Stop>) -> Result<RecordBatch> {
         let rows = self.rows.apply(piece)?;
-        let holds = self.holds.evaluate(&rows).map_err(from_engine)?;
-        let holds = holds.into_array(rows.num_rows()).map_err(from_engine)?;
-        let holds = holds
-            .as_boolean_opt()
-            .ok_or_else(|| Error::internal("a condition of COPY is no boolean"))?;
-        filter_record_batch(piece, holds)
+        // Functions that take long check it too.
+        let _entered = stop.enter();
+        let mut holds = BooleanBuilder::with_capacity(rows.num_rows());
+        for from in (0..rows.num_rows()).step_by(ROWS) {
+            stop.check().map_err(from_engine)?;
+            let part = rows.slice(from, ROWS.min(rows.num_rows() - from));
+            let held = self.holds.evaluate(&part).map_err(from_engine)?;
+            let held = held.into_array(part.num_rows()).map_err(from_engine)?;
+            let held = held
+                .as_boolean_opt()
+                .ok_or_else(|| Error::internal("a condition of COPY is no boolean"))?;
+            holds.append_array(held);
+        }
+        filter_record_batch(piece, &holds.finish())
             .map_err(|error| Error::internal(format!("rows cannot be filtered: {error}")))
     }
 }

@@ -10,13 +10,14 @@
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
-use lakegate_engine::{PlanRun, StopOnDrop, metered};
+use lakegate_engine::{PlanRun, Stop, StopOnDrop, metered};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::meter::QueryMeter;
 use lakegate_lake::sizes::bytes_in;
@@ -62,6 +63,8 @@ pub struct Ingestion {
     sender: mpsc::Sender<Message>,
     /// `None`: the outcome was taken.
     outcome: Option<oneshot::Receiver<Result<u64>>>,
+    /// The work on rows whose client is gone.
+    _unwanted: StopOnDrop,
 }
 
 impl fmt::Debug for Ingestion {
@@ -79,19 +82,31 @@ impl Ingestion {
         let (gateway, query) = (Arc::clone(&job.gateway), Arc::clone(&job.query));
         let (sender, receiver) = mpsc::channel(QUEUED_BATCHES);
         let (done, outcome) = oneshot::channel();
+        let stop: Arc<Stop> = Arc::default();
+        let unwanted = StopOnDrop(Arc::clone(&stop));
+        let stopped = Arc::clone(&job.query);
         tokio::spawn(async move {
             let batches = match filter {
-                Some(filter) => filter.over(received(receiver)),
+                Some(filter) => filter.over(received(receiver), Arc::clone(&stop)),
                 None => received(receiver).boxed(),
             };
+            let stopping = async {
+                stop.stop(stopped.stopped().await);
+                std::future::pending::<Infallible>().await
+            };
+            let outcome = tokio::select! {
+                outcome = run(job, schema, batches) => outcome,
+                never = stopping => match never {},
+            };
             // The receiver is gone if the client is.
-            let _ = done.send(run(job, schema, batches).await);
+            let _ = done.send(outcome);
         });
         Self {
             gateway,
             query,
             sender,
             outcome: Some(outcome),
+            _unwanted: unwanted,
         }
     }
 
