@@ -2,6 +2,7 @@
 //! may write.
 
 use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::SinkExt;
@@ -348,4 +349,25 @@ async fn copy_needs_insert_and_tells_nothing_of_hidden_tables() {
         let failure = admin.fails(sql).await;
         assert_ne!(failure.code, "none", "{sql}: {failure:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn condition_that_takes_long_is_stopped() {
+    let server = Server::private(&[]);
+    let admin = server.connect("admin").await;
+    admin
+        .run_each(&[
+            "CREATE TEMPORARY TABLE slow (a INT, b TEXT)",
+            "SET statement_timeout = '1s'",
+        ])
+        .await;
+    let rows: String = (0..100_000).map(|row| format!("{row}\tq\n")).collect();
+    let sql = r"COPY slow FROM STDIN WHERE b ~ (repeat('(\w|\d)', 30) || a)";
+    let began = Instant::now();
+    let failure = refused(&admin, sql, &[&rows]).await;
+    assert_eq!(failure.code, "57014", "{failure:?}");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    admin.run("RESET statement_timeout").await;
+    assert_eq!(admin.number("SELECT count(*) FROM slow").await, 0);
 }
