@@ -377,7 +377,8 @@ fn has_one(expr: &Expr) -> bool {
     let found = walk_own_expressions(expr, |part| match part {
         Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => ControlFlow::Break(()),
         Expr::Function(function)
-            if matches!(function.args, FunctionArguments::Subquery(_)) || is_one_of_sets(function) =>
+            if matches!(function.args, FunctionArguments::Subquery(_))
+                || is_one_of_sets(function) =>
         {
             ControlFlow::Break(())
         }

@@ -136,7 +136,9 @@ async fn rows_that_fail_are_not_made_of_kept_columns() {
         assert_eq!(hot.rows, cold.rows, "{sql}");
         assert_eq!(hot.scanned, cold.scanned, "{sql}");
         assert!(hot.fetched <= cold.fetched, "{sql}");
-        if left_out == 0 { eprintln!("NONE LEFT OUT {sql}"); }
+        if left_out == 0 {
+            eprintln!("NONE LEFT OUT {sql}");
+        }
     }
     // Most rows pass, or columns are not kept.
     for sql in [
