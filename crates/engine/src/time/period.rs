@@ -332,12 +332,10 @@ impl Period {
             "" if after.is_empty() => self.bare_unit(),
             "" if spaced && (is_clock(after) || self.is_before_hours(after)) => Unit::Day,
             word => {
+                let is_number = |c: char| c.is_ascii_digit() || c == '+';
                 let ends = following.is_empty()
-                    || following.starts_with(|c: char| {
-                        c.is_ascii_whitespace()
-                            || c.is_ascii_digit() && !is_clock(following)
-                            || c == ','
-                    });
+                    || following.starts_with(|c: char| c.is_ascii_whitespace() || c == ',')
+                    || may_touch_numbers(word) && following.starts_with(is_number);
                 let unit = Unit::named(word).filter(|_| ends).ok_or(Fault::Syntax)?;
                 *rest = following.strip_prefix(',').unwrap_or(following);
                 unit
@@ -430,6 +428,13 @@ fn whole(text: &str) -> Result<i64, Fault> {
 /// Returns whether a number follows.
 fn any_number(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+}
+
+/// Returns whether a number may follow the name of a unit without a space. PostgreSQL reads others as
+/// dates, such as `day2` of `1day2hours`.
+fn may_touch_numbers(unit: &str) -> bool {
+    let units = ["y", "mon", "m", "d", "h", "s", "dec"];
+    units.iter().any(|one| one.eq_ignore_ascii_case(unit))
 }
 
 /// Returns whether a time such as `4:05` follows.

@@ -151,7 +151,15 @@ fn units_end_where_the_next_number_begins() {
         ("1d2h3m4s", Some((0, 1, 2 * HOUR + 3 * MINUTE + 4_000_000))),
         ("1mon2d", Some((1, 2, 0))),
         ("1d2", Some((0, 1, 2_000_000))),
+        ("1d+2H3m", Some((0, 1, 2 * HOUR + 3 * MINUTE))),
+        ("1D2:03", Some((0, 1, 2 * HOUR + 3 * MINUTE))),
+        ("1d2-3", Some((27, 1, 0))),
+        ("1dec2d", Some((120, 2, 0))),
+        ("1d-2h", None),
         ("1day2:03", None),
+        ("1day2h", None),
+        ("1sec2h", None),
+        ("1yr2mon", None),
     ] {
         let read = read(text).ok();
         let parts = read.map(|read| (read.months, read.days, read.nanoseconds / 1000));
