@@ -224,6 +224,9 @@ impl Period {
                 continue;
             }
             let start = rest;
+            if start.starts_with('+') {
+                return Err(Fault::Syntax);
+            }
             let number = taken_number(&mut rest).ok_or(Fault::Syntax)?;
             let written = start.get(..start.len() - rest.len()).unwrap_or_default();
             let letter = rest.chars().next().ok_or(Fault::Syntax)?;
@@ -386,7 +389,7 @@ impl Period {
         let fraction: f64 = format!("0.{fraction}0")
             .parse()
             .map_err(|_| Fault::Syntax)?;
-        if minutes > 59 || seconds > 60 || (seconds == 60 && fraction > 0.0) {
+        if minutes > 59 || seconds > 60 {
             return Err(Fault::Range);
         }
         let micros = (fraction * SECOND).round_ties_even() as i64;

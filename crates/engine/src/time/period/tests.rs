@@ -41,12 +41,13 @@ fn intervals_are_read_as_postgres_reads_them() {
         ("1 day, 2 HOURS", 0, 1, 7200 * second),
         ("- 1 day", 0, -1, 0),
         ("1:2:60", 0, 0, 3780 * second),
+        ("1:2:60.5", 0, 0, 3780 * second + second / 2),
     ] {
         let expected = IntervalMonthDayNano::new(months, days, nanos);
         assert_eq!(read(text), Ok(expected), "{text}");
     }
     let wrong = "|day|1 fortnight|1day2hours|1 day1 hour|1 1|1 day 1 day|1 quarter|1e3 days|infinity|1,000 days|P|\
-        PTT|P1D1Y|2:-03|5.year|100 ago|p1d|36:00:00 25 us|36:00:00 -0.5 day|1.5 sec 3 us|1 hour 2:03|1 day x|ago|🦀";
+        PTT|P1D1Y|2:-03|5.year|100 ago|p1d|36:00:00 25 us|36:00:00 -0.5 day|1.5 sec 3 us|1 hour 2:03|1 day x|ago|P+4D|P1DT+4H|🦀";
     for text in wrong.split('|') {
         assert_eq!(read(text), Err(Fault::Syntax), "{text}");
     }
