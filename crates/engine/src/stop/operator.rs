@@ -337,7 +337,7 @@ impl ExecutionPlan for Stoppable {
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        self.inner.child_stats_requests(partition)
+        self.planned().child_stats_requests(partition)
     }
 
     fn statistics_from_inputs(

@@ -21,9 +21,9 @@ pub(super) fn in_calendar(text: &str) -> Option<String> {
         .find(|c: char| c.is_ascii_whitespace())
         .unwrap_or(text.len());
     let (date, rest) = text.split_at_checked(end)?;
-    let days = match date.strip_prefix(['J', 'j']) {
-        Some(days) => number(days)?.checked_sub(OF_1970)?,
-        None => of_year(date).filter(|_| !has_era(rest))?,
+    let (days, rest) = match date.strip_prefix(['J', 'j']) {
+        Some(days) => (number(days)?.checked_sub(OF_1970)?, without_era(rest)),
+        None => (of_year(date).filter(|_| !has_era(rest))?, rest.to_owned()),
     };
     let (year, month, day) = date_of(days);
     let (year, era) = match year {
@@ -46,8 +46,17 @@ fn of_year(date: &str) -> Option<i64> {
 }
 
 fn has_era(rest: &str) -> bool {
-    let mut words = rest.split_ascii_whitespace();
-    words.any(|word| word.eq_ignore_ascii_case("bc") || word.eq_ignore_ascii_case("ad"))
+    rest.split_ascii_whitespace().any(is_era)
+}
+
+/// Returns the words without the era, which says nothing about a number of days.
+fn without_era(rest: &str) -> String {
+    let words = rest.split_ascii_whitespace().filter(|word| !is_era(word));
+    words.flat_map(|word| [" ", word]).collect()
+}
+
+fn is_era(word: &str) -> bool {
+    word.eq_ignore_ascii_case("bc") || word.eq_ignore_ascii_case("ad")
 }
 
 /// Parses up to seven digits.
@@ -68,6 +77,9 @@ mod tests {
             ("j2451187 10:30+02", Some("1999-01-08 10:30+02")),
             ("J0", Some("4714-11-24 BC")),
             ("J0 10:00", Some("4714-11-24 10:00 BC")),
+            ("J2451187 BC", Some("1999-01-08")),
+            ("J0 10:00 bc", Some("4714-11-24 10:00 BC")),
+            ("J2451187 10:30 AD", Some("1999-01-08 10:30")),
             ("1999.008", Some("1999-01-08")),
             ("2024-060 10:20", Some("2024-02-29 10:20")),
             ("2024.366", Some("2024-12-31")),

@@ -21,9 +21,6 @@ const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// Units that a digit may follow: the others with one are dates to PostgreSQL.
-const BEFORE_DIGITS: [&str; 7] = ["d", "dec", "h", "m", "mon", "s", "y"];
-
 /// Parses an interval.
 ///
 /// # Errors
@@ -227,6 +224,9 @@ impl Period {
                 continue;
             }
             let start = rest;
+            if start.starts_with('+') {
+                return Err(Fault::Syntax);
+            }
             let number = taken_number(&mut rest).ok_or(Fault::Syntax)?;
             let written = start.get(..start.len() - rest.len()).unwrap_or_default();
             let letter = rest.chars().next().ok_or(Fault::Syntax)?;
@@ -335,14 +335,10 @@ impl Period {
             "" if after.is_empty() => self.bare_unit(),
             "" if spaced && (is_clock(after) || self.is_before_hours(after)) => Unit::Day,
             word => {
+                let is_number = |c: char| c.is_ascii_digit() || c == '+';
                 let ends = following.is_empty()
-                    || following.starts_with(|c: char| {
-                        c.is_ascii_whitespace()
-                            || c.is_ascii_digit()
-                                && BEFORE_DIGITS.contains(&word)
-                                && !is_clock(following)
-                            || c == ','
-                    });
+                    || following.starts_with(|c: char| c.is_ascii_whitespace() || c == ',')
+                    || may_touch_numbers(word) && following.starts_with(is_number);
                 let unit = Unit::named(word).filter(|_| ends).ok_or(Fault::Syntax)?;
                 *rest = following.strip_prefix(',').unwrap_or(following);
                 unit
@@ -393,7 +389,7 @@ impl Period {
         let fraction: f64 = format!("0.{fraction}0")
             .parse()
             .map_err(|_| Fault::Syntax)?;
-        if minutes > 59 || seconds > 60 || (seconds == 60 && fraction > 0.0) {
+        if minutes > 59 || seconds > 60 {
             return Err(Fault::Range);
         }
         let micros = (fraction * SECOND).round_ties_even() as i64;
@@ -435,6 +431,13 @@ fn whole(text: &str) -> Result<i64, Fault> {
 /// Returns whether a number follows.
 fn any_number(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+}
+
+/// Returns whether a number may follow the name of a unit without a space. PostgreSQL reads others as
+/// dates, such as `day2` of `1day2hours`.
+fn may_touch_numbers(unit: &str) -> bool {
+    let units = ["y", "mon", "m", "d", "h", "s", "dec"];
+    units.iter().any(|one| one.eq_ignore_ascii_case(unit))
 }
 
 /// Returns whether a time such as `4:05` follows.

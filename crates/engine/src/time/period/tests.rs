@@ -41,12 +41,13 @@ fn intervals_are_read_as_postgres_reads_them() {
         ("1 day, 2 HOURS", 0, 1, 7200 * second),
         ("- 1 day", 0, -1, 0),
         ("1:2:60", 0, 0, 3780 * second),
+        ("1:2:60.5", 0, 0, 3780 * second + second / 2),
     ] {
         let expected = IntervalMonthDayNano::new(months, days, nanos);
         assert_eq!(read(text), Ok(expected), "{text}");
     }
     let wrong = "|day|1 fortnight|1day2hours|1w2d|1us2d|1 day1 hour|1 1|1 day 1 day|1 quarter|1e3 days|infinity|1,000 days|P|\
-        PTT|P1D1Y|2:-03|5.year|100 ago|p1d|36:00:00 25 us|36:00:00 -0.5 day|1.5 sec 3 us|1 hour 2:03|1 day x|ago|🦀";
+        PTT|P1D1Y|2:-03|5.year|100 ago|p1d|36:00:00 25 us|36:00:00 -0.5 day|1.5 sec 3 us|1 hour 2:03|1 day x|ago|P+4D|P1DT+4H|🦀";
     for text in wrong.split('|') {
         assert_eq!(read(text), Err(Fault::Syntax), "{text}");
     }
@@ -151,7 +152,15 @@ fn units_end_where_the_next_number_begins() {
         ("1d2h3m4s", Some((0, 1, 2 * HOUR + 3 * MINUTE + 4_000_000))),
         ("1mon2d", Some((1, 2, 0))),
         ("1d2", Some((0, 1, 2_000_000))),
+        ("1d+2H3m", Some((0, 1, 2 * HOUR + 3 * MINUTE))),
+        ("1D2:03", Some((0, 1, 2 * HOUR + 3 * MINUTE))),
+        ("1d2-3", Some((27, 1, 0))),
+        ("1dec2d", Some((120, 2, 0))),
+        ("1d-2h", None),
         ("1day2:03", None),
+        ("1day2h", None),
+        ("1sec2h", None),
+        ("1yr2mon", None),
     ] {
         let read = read(text).ok();
         let parts = read.map(|read| (read.months, read.days, read.nanoseconds / 1000));
