@@ -243,7 +243,7 @@ impl Write for SmallText {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::excessive_precision)]
     use super::*;
 
     fn float(value: f64) -> String {
