@@ -83,6 +83,8 @@ fn statements() -> Vec<(&'static str, String)> {
         ("26000", "EXECUTE a".to_owned()),
         ("42601", format!("SELECT 1 FROM t{}", ", t".repeat(50_000))),
         ("42601", format!("SELECT {}1", "(".repeat(100_000))),
+        ("42601", format!("SELECT 1{}", " ".repeat(20_000_000))),
+        ("42601", ";".repeat(20_000_000)),
         ("42601", format!("SELECT CAST(NULL AS {}int", "array<".repeat(30_000))),
         (
             "53200",

@@ -15,7 +15,7 @@ use lakegate_gateway::sql::ast;
 use lakegate_gateway::{Execution, Marks, Origin, Prepared, TransactionStatus, check_weight};
 
 use self::description::Description;
-use self::waiting::weight_of;
+use self::waiting::{read_aside, weight_of};
 use super::backend::{self, tag};
 use super::connection::Connection;
 use super::copy;
@@ -207,12 +207,15 @@ impl Connection {
             return Err(Error::new(Code::ProtocolViolation, why).into());
         }
         let style = self.style();
-        let values = params::bind(
-            &bind.parameters,
-            &bind.parameter_formats,
-            &statement.parameters,
-            style,
-        )?;
+        let length = bind.parameters.iter().flatten().map(|value| value.len());
+        let values = read_aside(length.sum(), || {
+            params::bind(
+                &bind.parameters,
+                &bind.parameter_formats,
+                &statement.parameters,
+                style,
+            )
+        })?;
         let weight = weight_of(&values).saturating_add(self.bound_weight());
         if weight > self.options.max_bound_bytes {
             let why = format!(

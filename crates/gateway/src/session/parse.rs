@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use lakegate_error::{Code, Error, Result};
-use lakegate_sql::{ParseError, Parsed, redact};
+use lakegate_sql::{MAX_TEXT_CHARS, ParseError, Parsed, redact};
 
 use crate::query::helpers;
 use crate::query::planners::{PlannedText, without_strings};
@@ -15,6 +15,9 @@ use crate::session::Session;
 /// The maximum length, in bytes, of a text that is parsed on the calling thread, which takes a few
 /// milliseconds.
 const PARSED_AT_ONCE: usize = 8192;
+
+/// Bytes of a text, which is refused, that has too many characters whatever these are.
+const TOO_LONG: usize = 4 * MAX_TEXT_CHARS + 1;
 
 /// The maximum number of statements that a session finds by their texts.
 const MAX_KNOWN: usize = 64;
@@ -51,6 +54,9 @@ impl Session {
     /// position in the error is that in the whole text.
     pub fn parse<'a>(&'a self, text: &'a str) -> BoxFuture<'a, Result<Vec<Arc<Parsed>>>> {
         async move {
+            if text.len() >= TOO_LONG {
+                return self.recorded(parsed(text), text);
+            }
             let known = self.state.lock().known_texts.get(text);
             if let Some(known) = known {
                 return Ok(vec![known]);

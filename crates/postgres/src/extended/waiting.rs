@@ -5,6 +5,10 @@ use datafusion::common::ScalarValue;
 use super::{Portal, State};
 use crate::connection::Connection;
 
+/// Bytes of a message's values from which on they are read aside: texts of another encoding and
+/// arrays of many megabytes take seconds.
+const LONG: usize = 256 * 1024;
+
 impl Portal {
     /// Returns the bytes of the bound values that wait for execution.
     fn weight(&self) -> usize {
@@ -17,6 +21,17 @@ impl Portal {
 
 pub(super) fn weight_of(values: &[ScalarValue]) -> usize {
     values.iter().map(ScalarValue::size).sum()
+}
+
+/// Reads the values of a message. While many bytes are read, the other connections of the thread have
+/// another one.
+///
+/// `bytes`: the length of the values.
+pub(super) fn read_aside<T>(bytes: usize, read: impl FnOnce() -> T) -> T {
+    match bytes < LONG {
+        true => read(),
+        false => tokio::task::block_in_place(read),
+    }
 }
 
 impl Connection {
