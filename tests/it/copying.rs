@@ -97,29 +97,29 @@ async fn only_rows_for_which_the_condition_is_true_are_copied() {
     let admin = server.connect("admin").await;
     admin
         .run_each(&[
-            "CREATE DATABASE some LOCATION 's3://datalake/tests/some/'",
-            "CREATE TABLE some.t (a INT, b TEXT, c NUMERIC(8, 2))",
+            "CREATE DATABASE picked LOCATION 's3://datalake/tests/picked/'",
+            "CREATE TABLE picked.t (a INT, b TEXT, c NUMERIC(8, 2))",
         ])
         .await;
     for (sql, rows, count) in [
         (
-            "COPY some.t (b, a) FROM STDIN WHERE a > 1 AND upper(b) <> 'C' AND c IS NULL",
+            "COPY picked.t (b, a) FROM STDIN WHERE a > 1 AND upper(b) <> 'C' AND c IS NULL",
             "a\t1\nb\t2\nc\t3\nd\t4\n\\N\t5\n",
             2,
         ),
         (
-            "COPY some.t FROM STDIN CSV WHERE t.b IN ('x', 'y') OR some.t.c = 1.5",
+            "COPY picked.t FROM STDIN CSV WHERE t.b IN ('x', 'y') OR picked.t.c = 1.5",
             "7,x,\n8,z,1.50\n9,w,2\n",
             2,
         ),
-        ("COPY some.t FROM STDIN WHERE false", "1\tx\t1\n", 0),
+        ("COPY picked.t FROM STDIN WHERE false", "1\tx\t1\n", 0),
         (
-            "COPY some.t FROM STDIN WHERE now() > '2020-01-01' AND b LIKE 'l%'",
+            "COPY picked.t FROM STDIN WHERE now() > '2020-01-01' AND b LIKE 'l%'",
             "10\tlast\t\\N\n",
             1,
         ),
         (
-            "COPY some.t FROM STDIN (ON_ERROR ignore) WHERE a > 1",
+            "COPY picked.t FROM STDIN (ON_ERROR ignore) WHERE a > 1",
             "x\ty\tz\n11\tgood\t1\n1\tsmall\t1\n",
             1,
         ),
@@ -127,7 +127,7 @@ async fn only_rows_for_which_the_condition_is_true_are_copied() {
         assert_eq!(copied(&admin, sql, &[rows]).await, count, "{sql}");
     }
     assert_eq!(
-        admin.text("SELECT a, b, c FROM some.t ORDER BY a").await,
+        admin.text("SELECT a, b, c FROM picked.t ORDER BY a").await,
         "2|b|NULL\n4|d|NULL\n7|x|NULL\n8|z|1.50\n10|last|NULL\n11|good|1.00"
     );
     for (condition, code) in [
@@ -136,7 +136,7 @@ async fn only_rows_for_which_the_condition_is_true_are_copied() {
         ("count(*) > 1", "42803"),
         ("a IN (SELECT 1)", "0A000"),
     ] {
-        let sql = format!("COPY some.t FROM STDIN WHERE {condition}");
+        let sql = format!("COPY picked.t FROM STDIN WHERE {condition}");
         let client = server.connect("admin").await;
         let failure = refused(&client, &sql, &["1\tx\t1\n"]).await;
         assert_eq!(failure.code, code, "{sql}: {failure:?}");
@@ -151,7 +151,7 @@ async fn conditions_of_copies_see_the_rows_as_they_are_sent() {
         .run_each(&[
             "CREATE DATABASE sent LOCATION 's3://datalake/tests/sent/'",
             "CREATE TABLE sent.named (a INT NOT NULL, b TEXT)",
-            "CREATE TABLE sent.buckets WITH (bucketed_by = ARRAY['a'], bucket_count = 2) AS SELECT 0 AS a, 0 AS b",
+            "CREATE TABLE sent.parts WITH (partitioned_by = ARRAY['a']) AS SELECT 0 AS b, 0 AS a",
         ])
         .await;
     // Rows that are left out need no value.
@@ -160,11 +160,11 @@ async fn conditions_of_copies_see_the_rows_as_they_are_sent() {
     let sql = "COPY sent.named FROM STDIN WHERE b = 'y'";
     let failure = refused(&server.connect("admin").await, sql, &["\\N\ty\n"]).await;
     assert_eq!(failure.code, "23502", "{failure:?}");
-    // The rows of this table are sorted after the condition.
-    let sql = "COPY sent.buckets (b, a) FROM STDIN WHERE a > 1";
+    // The columns of this table are put in another order after the condition.
+    let sql = "COPY sent.parts (b, a) FROM STDIN WHERE a > 1";
     assert_eq!(copied(&admin, sql, &["5\t1\n1\t5\n"]).await, 1);
     assert_eq!(
-        admin.text("SELECT a, b FROM sent.buckets ORDER BY a").await,
+        admin.text("SELECT a, b FROM sent.parts ORDER BY a").await,
         "0|0\n5|1"
     );
     assert_eq!(admin.text("SELECT * FROM sent.named").await, "1|x");

@@ -8,6 +8,9 @@ use sqlparser::ast::{self, Expr, Value};
 
 use crate::query::parameters::{fitted, sql_type};
 
+/// Decimal digits that any `double precision` number keeps.
+const FLOAT_DIGITS: usize = 15;
+
 /// Evaluates a parameter expression of EXECUTE: a literal, possibly negated, cast or in parentheses,
 /// or a typed string such as `DATE '2025-01-31'`.
 ///
@@ -110,6 +113,13 @@ fn numeric(text: &str) -> Option<ScalarValue> {
     if let Ok(whole) = text.parse::<i64>() {
         return Some(ScalarValue::Int64(Some(whole)));
     }
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    if digits > FLOAT_DIGITS
+        && !text.contains(['e', 'E'])
+        && let Some(exact) = exact_decimal(text)
+    {
+        return Some(exact);
+    }
     text.parse::<f64>()
         .ok()
         .map(|number| ScalarValue::Float64(Some(number)))
@@ -150,6 +160,11 @@ mod tests {
         assert_eq!(
             of("DECIMAL '1.50'").unwrap(),
             ScalarValue::Decimal128(Some(15), 2, 1)
+        );
+        assert_eq!(of("0.25").unwrap(), ScalarValue::from(0.25));
+        assert_eq!(
+            of("-1234567890123456789.5").unwrap(),
+            ScalarValue::Decimal128(Some(-12_345_678_901_234_567_895), 20, 1)
         );
         assert_eq!(
             of("DATE '1970-01-02'").unwrap(),

