@@ -73,7 +73,10 @@ fn takes_most_in_turn(tree: &Tree, ways: &mut Ways<'_>, pieces: &[Place], is_who
     for (piece, is_forced) in pieces.iter().zip(are_forced) {
         if captures(tree, *piece) {
             (varying, is_long) = (0, false);
-        } else if !is_of_one_length(tree, *piece) && !(varying == 0 && is_forced) {
+            continue;
+        }
+        let is_fixed = is_of_one_length(tree, *piece) || varying == 0 && is_forced;
+        if !is_fixed {
             varying += 1;
             is_long |= !repeats_a_character(tree, *piece);
         }
@@ -252,9 +255,9 @@ impl<'a> Ways<'a> {
                 let start = self.start(*inner)?;
                 let repeats = *most != Some(1);
                 // The crate keeps the groups of earlier rounds.
-                let is_known = !lazy && !start.may_be_empty && !(repeats && captures(tree, *inner));
+                let is_unknown = *lazy || start.may_be_empty || repeats && captures(tree, *inner);
                 let is_fixed = *most == Some(*least);
-                if !is_known || !is_fixed && !are_apart(&start.letters, next) {
+                if is_unknown || !is_fixed && !are_apart(&start.letters, next) {
                     return None;
                 }
                 let mut next = next.clone();

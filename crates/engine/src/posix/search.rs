@@ -130,18 +130,8 @@ impl Pattern {
     ) -> Result<()> {
         let mut search = self.search(name, text)?;
         search.from = Some(from);
-        while self.agreement != Agreement::Never {
-            let Some(groups) = search.next_of_the_crate()? else {
-                return Ok(());
-            };
-            let end = groups.first().copied().flatten().map(|(_, end)| end);
-            if self.agreement == Agreement::AtTextEnd && end != Some(text.len()) {
-                break;
-            }
-            search.go_on(&groups);
-            if take(groups)?.is_break() {
-                return Ok(());
-            }
+        if self.each_of_the_crate(&mut search, &mut take)? {
+            return Ok(());
         }
         let (Some(division), Some(_)) = (&self.division, search.from) else {
             return Ok(());
@@ -190,6 +180,31 @@ impl Pattern {
             }
         }
         Ok(())
+    }
+
+    /// Calls `take` for matches of the crate, as long as they are PostgreSQL's. Returns whether there are
+    /// no others, or `take` breaks.
+    fn each_of_the_crate(
+        &self,
+        search: &mut Search<'_>,
+        take: &mut impl FnMut(Groups) -> Result<ControlFlow<()>>,
+    ) -> Result<bool> {
+        if self.agreement == Agreement::Never {
+            return Ok(false);
+        }
+        loop {
+            let Some(groups) = search.next_of_the_crate()? else {
+                return Ok(true);
+            };
+            let end = groups.first().copied().flatten().map(|(_, end)| end);
+            if self.agreement == Agreement::AtTextEnd && end != Some(search.text.len()) {
+                return Ok(false);
+            }
+            search.go_on(&groups);
+            if take(groups)?.is_break() {
+                return Ok(true);
+            }
+        }
     }
 
     /// Returns the match that is the `which`-th from the byte `from` on; 1 is the first.

@@ -21,7 +21,7 @@ pub(crate) async fn plan_statement(
     state: &SessionState,
     statement: ast::Statement,
 ) -> Result<LogicalPlan> {
-    plan_with(state, statement, None).await
+    Box::pin(plan_with(state, statement, None)).await
 }
 
 /// Plans a read-only statement over tables of the named columns only, so that it may not find a

@@ -29,7 +29,7 @@ pub(crate) async fn planned(state: &SessionState, statement: &Statement) -> Resu
     let by_place = Box::pin(corresponding::by_place(state, statement)).await?;
     let statement = by_place.as_ref().unwrap_or(statement);
     if let Some(names) = named_columns(statement) {
-        let plan = plan_with(state, statement.clone(), Some(Arc::new(names))).await;
+        let plan = Box::pin(plan_with(state, statement.clone(), Some(Arc::new(names)))).await;
         match plan {
             Ok(plan) if !has_columns_of_one_name(&plan) => return Ok(plan),
             Err(error) if is_of_any_columns(&error) => return Err(error),

@@ -205,7 +205,7 @@ mod tests {
         ];
         let mut decided = 0;
         for (condition, _) in conditions() {
-            let predicate = pruned(&[condition.clone()], &schema(), &files);
+            let predicate = pruned(std::slice::from_ref(&condition), &schema(), &files);
             if can_match_all(&condition, &schema(), &files) {
                 assert_eq!(predicate, [true; 3], "{condition}");
                 decided += 1;

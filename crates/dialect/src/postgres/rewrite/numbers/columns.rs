@@ -283,7 +283,8 @@ impl VisitorMut for Columns {
                 array: is_shown,
                 ..
             } => {
-                if std::mem::take(is_shown) && is_open(data_type) && !is_value(value) {
+                let was_shown = std::mem::take(is_shown);
+                if was_shown && is_open(data_type) && !is_value(value) {
                     let value = build::taken(value);
                     let mark = BinaryOperator::Custom(OPEN_NUMERIC.to_owned());
                     *expr = build::binary(build::null(), mark, value);

@@ -60,7 +60,7 @@ impl Between {
                 return None;
             }
             let (least, greatest) = lookup.set().bounds()?;
-            let between = Self::between(whole(&least, data_type)?, whole(&greatest, data_type)?);
+            let between = Self::from_to(whole(&least, data_type)?, whole(&greatest, data_type)?);
             return Some((between, lookup.set().is_full()));
         }
         let list = condition.downcast_ref::<InListExpr>()?;
@@ -75,13 +75,13 @@ impl Between {
                 continue;
             }
             let item = whole(item, data_type)?;
-            let known = between.get_or_insert(Self::between(item, item));
-            *known = Self::between(known.least.min(item), known.greatest.max(item));
+            let known = between.get_or_insert(Self::from_to(item, item));
+            *known = Self::from_to(known.least.min(item), known.greatest.max(item));
         }
         Some((between?, false))
     }
 
-    fn between(least: i128, greatest: i128) -> Self {
+    fn from_to(least: i128, greatest: i128) -> Self {
         Self {
             least,
             greatest,
@@ -91,15 +91,15 @@ impl Between {
 
     fn compared(operator: Operator, with: i128) -> Option<Self> {
         Some(match operator {
-            Operator::Eq => Self::between(with, with),
+            Operator::Eq => Self::from_to(with, with),
             Operator::NotEq => Self {
                 is_outside: true,
-                ..Self::between(with, with)
+                ..Self::from_to(with, with)
             },
-            Operator::Lt => Self::between(i128::MIN, with.checked_sub(1)?),
-            Operator::LtEq => Self::between(i128::MIN, with),
-            Operator::Gt => Self::between(with.checked_add(1)?, i128::MAX),
-            Operator::GtEq => Self::between(with, i128::MAX),
+            Operator::Lt => Self::from_to(i128::MIN, with.checked_sub(1)?),
+            Operator::LtEq => Self::from_to(i128::MIN, with),
+            Operator::Gt => Self::from_to(with.checked_add(1)?, i128::MAX),
+            Operator::GtEq => Self::from_to(with, i128::MAX),
             _ => return None,
         })
     }
@@ -110,7 +110,7 @@ impl Between {
             return None;
         }
         let least = self.least.max(other.least);
-        Some(Self::between(least, self.greatest.min(other.greatest)))
+        Some(Self::from_to(least, self.greatest.min(other.greatest)))
     }
 }
 
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn numbers(least: i128, greatest: i128) -> Option<(Between, bool)> {
-        Some((Between::between(least, greatest), true))
+        Some((Between::from_to(least, greatest), true))
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
             Between::of(&list, &DataType::Int32)
         };
         let found = list(&[Some(9), None, Some(-3)], false);
-        assert_eq!(found, Some((Between::between(-3, 9), false)));
+        assert_eq!(found, Some((Between::from_to(-3, 9), false)));
         assert_eq!(list(&[Some(9)], true), None);
         let both = binary(column(), Operator::Lt, lit(5_i32), &schema).unwrap();
         assert_eq!(Between::of(&both, &DataType::Int32), numbers(i128::MIN, 4));
