@@ -319,7 +319,7 @@ mod tests {
             ("ROLLUP (a, t.a)", "GROUPING SETS ((a), (a), ())"),
             ("t.a, CUBE (A)", "GROUPING SETS ((t.a), (t.a))"),
             ("ROLLUP (o.a, t.a)", "ROLLUP (o.a, t.a)"),
-            ("CUBE (a, (o.a))", "CUBE (a, (o.a))"),
+            ("CUBE (a, (o.a))", "CUBE (a, o.a)"),
             (
                 "ROLLUP ((a, b), c)",
                 "GROUPING SETS ((a, b, c), (a, b), ())",
