@@ -13,6 +13,7 @@
 
 mod comparisons;
 mod fitted;
+mod text_length;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use lakegate_catalog::hive_type::HiveType;
 pub(crate) use self::comparisons::of_files;
 pub(crate) use self::fitted::Fit;
 use self::fitted::fitted;
+pub use self::text_length::TextLength;
 use crate::table::LakeTable;
 
 /// The columns of files whose texts have a greatest length, by name.

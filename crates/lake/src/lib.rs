@@ -33,6 +33,7 @@ use arrow::error::ArrowError;
 use arrow::util::display::FormatOptions;
 use lakegate_catalog::hive_type::HiveType;
 
+pub use lengths::TextLength;
 pub use texts::each_text;
 
 /// Casts that fail on a value that does not fit, instead of making it NULL.

@@ -26,7 +26,7 @@ use lakegate_error::{Code, Error, Result};
 use lakegate_lake::sight::Sight;
 use lakegate_lake::table::LakeTables;
 use lakegate_lake::table::folders::Folders;
-pub use origins::{ColumnOrigin, TextLength, column_origins};
+pub use origins::{ColumnOrigin, column_origins};
 pub use path::SearchPath;
 pub use sql_view::{PolicyView, ViewQueries};
 pub use table::PolicyTable;

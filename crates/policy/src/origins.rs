@@ -3,7 +3,7 @@
 use datafusion::common::JoinType;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan};
-use lakegate_catalog::hive_type::HiveType;
+use lakegate_lake::TextLength;
 
 use super::PolicyTable;
 
@@ -19,29 +19,6 @@ pub struct ColumnOrigin {
     pub number: i16,
     /// The length of its texts, if its type has one.
     pub length: Option<TextLength>,
-}
-
-/// The length of the texts of a column, in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextLength {
-    /// `char(n)`
-    Char(u32),
-    /// `varchar(n)`
-    Varchar(u32),
-}
-
-impl TextLength {
-    /// Returns the length that a Hive type has.
-    pub(crate) fn of_type(data_type: &str) -> Option<Self> {
-        if !data_type.ends_with(')') {
-            return None;
-        }
-        match data_type.parse::<HiveType>().ok()? {
-            HiveType::Char(length) => Some(Self::Char(length)),
-            HiveType::Varchar(length) => Some(Self::Varchar(length)),
-            _ => None,
-        }
-    }
 }
 
 /// Returns for each column of a plan the table's column that it is, unchanged. Empty if the plan has
@@ -123,24 +100,5 @@ fn place(expr: &Expr, input: &LogicalPlan) -> Option<usize> {
     match expr {
         Expr::Column(column) => input.schema().maybe_index_of_column(column),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_texts_have_a_length() {
-        for (data_type, expected) in [
-            ("varchar(10)", Some(TextLength::Varchar(10))),
-            ("char(4)", Some(TextLength::Char(4))),
-            ("string", None),
-            ("decimal(10,2)", None),
-            ("varchar(x)", None),
-            ("", None),
-        ] {
-            assert_eq!(TextLength::of_type(data_type), expected, "{data_type}");
-        }
     }
 }

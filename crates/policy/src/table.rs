@@ -11,13 +11,14 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use lakegate_catalog::access::TableAccess;
 use lakegate_error::{Error, Result};
+use lakegate_lake::TextLength;
 use lakegate_lake::roots::Roots;
 use lakegate_lake::scan::{self, QueryLake, Wanted};
 use lakegate_lake::sight::Sight;
 use lakegate_lake::table::prune;
 use lakegate_lake::table::{HiddenColumns, LakeTable, Pruned, TableSnapshot};
 
-use super::{ColumnOrigin, TextLength, no_column_is_granted};
+use super::{ColumnOrigin, no_column_is_granted};
 
 /// A table as its principal may query it.
 ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlan;
 use lakegate_dialect::postgres::pg_catalog::oids;
-pub use lakegate_policy::TextLength;
+pub use lakegate_lake::TextLength;
 use lakegate_policy::{ColumnOrigin, column_origins};
 
 /// A table's column, as `pg_attribute` has it.

@@ -1,5 +1,7 @@
 //! Namespaces, relations, their columns and comments.
 
+use lakegate_lake::TextLength;
+
 use super::Input;
 use super::server::counter;
 use crate::postgres::Cell;
@@ -256,19 +258,15 @@ pub(crate) fn attributes(input: &Input) -> Vec<(Relation<'_>, NumberedAttribute<
 /// Returns the type of a table's column. Texts with a length are `varchar(n)` and `char(n)`.
 fn type_of(column: &VisibleColumn) -> WireType {
     let natural = types::of_arrow(&column.data_type);
-    let length = |name: &str| -> Option<i64> {
-        let length = column.hive_type.strip_prefix(name)?.strip_prefix('(')?;
-        length.strip_suffix(')')?.trim().parse().ok()
-    };
-    let (oid, length) = match (length("varchar"), length("char")) {
-        (Some(length), _) => (types::VARCHAR, length),
-        (_, Some(length)) => (types::BPCHAR, length),
-        _ => return natural,
+    let (oid, length) = match TextLength::of_type(&column.hive_type) {
+        Some(TextLength::Varchar(length)) => (types::VARCHAR, length),
+        Some(TextLength::Char(length)) => (types::BPCHAR, length),
+        None => return natural,
     };
     match natural.oid {
         types::TEXT => WireType {
             oid,
-            typmod: length.saturating_add(4),
+            typmod: i64::from(length) + 4,
         },
         _ => natural,
     }
