@@ -110,6 +110,29 @@ impl<'a> Binder<'a> {
         Ok((plan, columns))
     }
 
+    /// Returns a row at least for each value of the domain: those of a plan with the value in these
+    /// columns, or NULLs. The columns of the domain come first.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Binder::copy`].
+    pub(super) fn for_each_value(
+        &mut self,
+        plan: LogicalPlan,
+        columns: Vec<Column>,
+    ) -> Result<(LogicalPlanBuilder, Vec<Column>)> {
+        let (domain, of_domain) = self.copy()?;
+        let keys = (of_domain.clone(), columns);
+        let joined = LogicalPlanBuilder::from(domain).join_detailed(
+            plan,
+            JoinType::Left,
+            keys,
+            None,
+            NullEquality::NullEqualsNull,
+        )?;
+        Ok((joined, of_domain))
+    }
+
     pub(super) fn reads_domain(&self, plan: &LogicalPlan) -> Result<bool> {
         let read = outer_columns(plan)?;
         let mut known = self.domain.outer.iter();
@@ -344,15 +367,7 @@ fn bind_aggregate(binder: &mut Binder<'_>, aggregate: Aggregate) -> Result<Bound
         });
     }
     // An aggregate without groups has one row even for a value without rows: NULL, or a count of 0.
-    let (domain, columns) = binder.copy()?;
-    let keys = (columns.clone(), input.columns);
-    let joined = LogicalPlanBuilder::from(domain).join_detailed(
-        grouped,
-        JoinType::Left,
-        keys,
-        None,
-        NullEquality::NullEqualsNull,
-    )?;
+    let (joined, columns) = binder.for_each_value(grouped, input.columns)?;
     let values = own.into_iter().zip(empty).map(|(column, empty)| {
         let (relation, name) = (column.relation.clone(), column.name.clone());
         let value = Expr::Column(column);

@@ -9,7 +9,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use datafusion::common::{JoinType, NullEquality, Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::utils::powerset;
 use datafusion::logical_expr::{Aggregate, Expr, GroupingSet, LogicalPlanBuilder, cast};
@@ -77,18 +77,7 @@ pub(super) fn bind_sets(binder: &mut Binder<'_>, aggregate: Aggregate) -> Result
 
     let (joined, columns) = match empty_sets {
         0 => (LogicalPlanBuilder::from(grouped), input.columns),
-        _ => {
-            let (domain, columns) = binder.copy()?;
-            let keys = (columns.clone(), input.columns);
-            let joined = LogicalPlanBuilder::from(domain).join_detailed(
-                grouped,
-                JoinType::Left,
-                keys,
-                None,
-                NullEquality::NullEqualsNull,
-            )?;
-            (joined, columns)
-        }
+        _ => binder.for_each_value(grouped, input.columns)?,
     };
     let values = own.into_iter().zip(of_none).enumerate();
     let values = values.map(|(place, (column, of_none))| {
