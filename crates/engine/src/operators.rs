@@ -76,6 +76,32 @@ macro_rules! as_the_inner {
 }
 pub(crate) use as_the_inner;
 
+/// Implements methods of [`ExecutionPlan`](datafusion::physical_plan::ExecutionPlan) for an operator that
+/// runs in the place of the one in a field: its name, properties and inputs, what it is looked at as, and
+/// those of [`as_the_inner`].
+macro_rules! stands_for {
+    ($inner:ident) => {
+        fn name(&self) -> &str {
+            self.$inner.name()
+        }
+
+        fn downcast_delegate(&self) -> Option<&dyn ExecutionPlan> {
+            Some(&*self.$inner)
+        }
+
+        fn properties(&self) -> &Arc<PlanProperties> {
+            self.$inner.properties()
+        }
+
+        fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+            self.$inner.children()
+        }
+
+        crate::operators::as_the_inner!($inner);
+    };
+}
+pub(crate) use stands_for;
+
 /// Implements `with_new_children`, which is deprecated but required, by `replace_children`. The types
 /// are those that the calling module imports.
 macro_rules! new_children_replace {

@@ -12,7 +12,6 @@
 //! everything else sees those that they were. Delete this when Arrow does the same.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray};
@@ -186,25 +185,7 @@ impl Pattern {
     }
 }
 
-impl PartialEq for QuickText {
-    fn eq(&self, other: &Self) -> bool {
-        self.written.eq(&other.written)
-    }
-}
-
-impl Eq for QuickText {}
-
-impl Hash for QuickText {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.written.hash(state);
-    }
-}
-
-impl fmt::Display for QuickText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.written.fmt(f)
-    }
-}
+as_written!(QuickText);
 
 impl PhysicalExpr for QuickText {
     fn data_type(&self, input: &Schema) -> Result<DataType> {

@@ -45,7 +45,7 @@ use parking_lot::Mutex;
 use self::pool::Granted;
 use crate::finest_groups::is_merged;
 use crate::given_input::{Given, again, begun, metrics_of};
-use crate::operators::{as_the_inner, new_children_replace, with_pool};
+use crate::operators::{new_children_replace, stands_for, with_pool};
 
 /// An operator of a physical plan.
 type Operator = Arc<dyn ExecutionPlan>;
@@ -145,23 +145,7 @@ impl DisplayAs for NearGroups {
 }
 
 impl ExecutionPlan for NearGroups {
-    fn name(&self) -> &str {
-        self.aggregate.name()
-    }
-
-    fn downcast_delegate(&self) -> Option<&dyn ExecutionPlan> {
-        Some(self.aggregate.as_ref())
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.aggregate.properties()
-    }
-
-    as_the_inner!(aggregate);
-
-    fn children(&self) -> Vec<&Operator> {
-        self.aggregate.children()
-    }
+    stands_for!(aggregate);
 
     fn replace_children(
         self: Arc<Self>,

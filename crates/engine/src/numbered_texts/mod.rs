@@ -45,7 +45,7 @@ use parking_lot::Mutex;
 
 use crate::finest_groups::is_merged;
 use crate::given_input::{Given, metrics_of};
-use crate::operators::{as_the_inner, new_children_replace};
+use crate::operators::{new_children_replace, stands_for};
 
 /// An operator of a physical plan.
 type Operator = Arc<dyn ExecutionPlan>;
@@ -159,23 +159,7 @@ impl DisplayAs for NumberedTexts {
 }
 
 impl ExecutionPlan for NumberedTexts {
-    fn name(&self) -> &str {
-        self.aggregate.name()
-    }
-
-    fn downcast_delegate(&self) -> Option<&dyn ExecutionPlan> {
-        Some(self.aggregate.as_ref())
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.aggregate.properties()
-    }
-
-    as_the_inner!(aggregate);
-
-    fn children(&self) -> Vec<&Operator> {
-        self.aggregate.children()
-    }
+    stands_for!(aggregate);
 
     fn replace_children(
         self: Arc<Self>,

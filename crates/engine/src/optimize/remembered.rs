@@ -35,7 +35,7 @@ use datafusion::physical_plan::{
 };
 
 use super::rules::Operator;
-use crate::operators::{as_the_inner, new_children_replace};
+use crate::operators::{new_children_replace, stands_for};
 
 /// Operators of a plan from which on it is worth it.
 const LEAST_OPERATORS: usize = 8;
@@ -116,26 +116,10 @@ impl DisplayAs for Remembering {
 }
 
 impl ExecutionPlan for Remembering {
-    fn name(&self) -> &str {
-        self.operator.name()
-    }
-
-    fn downcast_delegate(&self) -> Option<&dyn ExecutionPlan> {
-        Some(self.operator.as_ref())
-    }
+    stands_for!(operator);
 
     fn schema(&self) -> SchemaRef {
         self.operator.schema()
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.operator.properties()
-    }
-
-    as_the_inner!(operator);
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        self.operator.children()
     }
 
     fn replace_children(

@@ -21,7 +21,7 @@ use futures::{TryStreamExt, stream};
 use super::gate::{Gated, Ticket};
 use super::run::{Current, Member, Partition, Run};
 use super::side::Side;
-use crate::operators::{as_the_inner, new_children_replace};
+use crate::operators::{new_children_replace, stands_for};
 
 /// Returns the same join, which spills; `None` for other operators, and for joins that cannot.
 /// `is_ordered`: whether the order of the rows matters, if the join has one.
@@ -113,23 +113,7 @@ impl DisplayAs for SpillingJoinExec {
 }
 
 impl ExecutionPlan for SpillingJoinExec {
-    fn name(&self) -> &str {
-        self.join.name()
-    }
-
-    fn downcast_delegate(&self) -> Option<&dyn ExecutionPlan> {
-        Some(&*self.join)
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.join.properties()
-    }
-
-    as_the_inner!(join);
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        self.join.children()
-    }
+    stands_for!(join);
 
     fn replace_children(
         self: Arc<Self>,

@@ -22,7 +22,6 @@
 //! this when `BinaryExpr` or `FilterExec` does the same.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, RecordBatch};
@@ -196,25 +195,7 @@ fn may_fail(expression: &Arc<dyn PhysicalExpr>) -> Result<bool> {
     })
 }
 
-impl PartialEq for Conjunction {
-    fn eq(&self, other: &Self) -> bool {
-        self.written.eq(&other.written)
-    }
-}
-
-impl Eq for Conjunction {}
-
-impl Hash for Conjunction {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.written.hash(state);
-    }
-}
-
-impl fmt::Display for Conjunction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.written.fmt(f)
-    }
-}
+as_written!(Conjunction);
 
 impl PhysicalExpr for Conjunction {
     fn data_type(&self, _: &Schema) -> Result<DataType> {
