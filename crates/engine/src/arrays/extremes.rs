@@ -16,7 +16,7 @@ use datafusion::logical_expr::{
 };
 
 use super::keys::{is_array, keys_of};
-use crate::expressions;
+use crate::plans::expressions;
 use crate::time::best_places;
 
 /// The key of a value that is not NULL, and the value.

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 };
 use lakegate_error::{Code, Error};
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// The definition of a function.
 pub(super) struct Definition {

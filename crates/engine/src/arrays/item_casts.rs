@@ -23,9 +23,9 @@ use datafusion::logical_expr::{
 };
 use lakegate_lake::decimal_scale;
 
-use crate::expressions;
 use crate::numbers::rounding;
-use crate::texts::{is_written, texts};
+use crate::plans::expressions;
+use crate::text::texts::{is_written, texts};
 use crate::time::{is_utc, moved_by_the_clock};
 
 /// Returns the cast of an array from a type to another one; `None` if DataFusion's own is right.

@@ -16,7 +16,7 @@ use lakegate_error::{Code, Error};
 
 use super::function::{Definition, Lists, list_of, register as register_all, with_items};
 use super::keys::keys_of;
-use crate::stop::check;
+use crate::limits::stop::check;
 
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
     register_all(state, &FUNCTIONS)

@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
 };
 
 use crate::numbers::floats;
-use crate::{expressions, time};
+use crate::{plans::expressions, time};
 
 /// Returns whether values of a type are arrays.
 pub fn is_array(data_type: &DataType) -> bool {

@@ -11,8 +11,8 @@ use datafusion::execution::SessionState;
 use lakegate_error::{Code, Error};
 
 use super::function::{Definition, Lists, item_type, list_of, mismatch, register as register_all};
-use crate::bounded::{check_value, value_bytes};
-use crate::stop::check;
+use crate::limits::bounded::{check_value, value_bytes};
+use crate::limits::stop::check;
 
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
     register_all(state, &FUNCTIONS)

@@ -17,9 +17,11 @@
 //! As in Athena, an array of arrays is an array whose items are arrays: `a[1]` is an array, and
 //! `unnest` removes one level.
 
+pub(crate) mod containment;
 mod dimensions;
 mod extremes;
 mod function;
+pub(crate) mod hidden_values;
 mod item_casts;
 mod items;
 mod keys;

@@ -22,8 +22,8 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::function::{ArrayFunction, Definition, Lists, item_type, list_of, mismatch};
 use super::keys::is_array;
-use crate::expressions;
-use crate::stop::check;
+use crate::limits::stop::check;
+use crate::plans::expressions;
 
 /// Plans array subscripts, and `||` of an array and an untyped NULL. Runs before the engine's own
 /// planners.

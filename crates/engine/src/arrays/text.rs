@@ -10,9 +10,9 @@ use datafusion::error::Result;
 use datafusion::execution::SessionState;
 
 use super::function::{Definition, Lists, item_type, list_of, register as register_all};
-use crate::bounded::check_value;
-use crate::stop::check;
-use crate::texts;
+use crate::limits::bounded::check_value;
+use crate::limits::stop::check;
+use crate::text::texts;
 
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
     register_all(state, &FUNCTIONS)

@@ -14,7 +14,7 @@ use datafusion::physical_plan::{
 use futures::TryStreamExt;
 use lakegate_error::from_engine;
 
-use crate::operators::new_children_replace;
+use crate::plans::operators::new_children_replace;
 
 /// Passes batches on, and nothing else. It keeps what the traits do not pass by themselves: no
 /// filters, limits, projections or statistics.

@@ -36,7 +36,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 pub(crate) use pushdown::{SafeFilters, compares, filters_a_barrier};
 
 use self::exec::BarrierExec;
-use super::shared::SharedPlanner;
+use crate::shared::SharedPlanner;
 
 /// Puts a barrier above the query of a view. `view`: `database.view`, for messages.
 pub fn barrier(view: &str, input: LogicalPlan) -> LogicalPlan {

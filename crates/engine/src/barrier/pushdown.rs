@@ -17,7 +17,7 @@ use datafusion::logical_expr::{Expr, Extension, Filter, LogicalPlan, Operator};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::Barrier;
-use crate::expressions::is_comparison;
+use crate::plans::expressions::is_comparison;
 
 /// Moves such filters below the barrier. Comes before `push_down_filter`, which moves them on.
 #[derive(Debug)]

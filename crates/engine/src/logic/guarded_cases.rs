@@ -30,7 +30,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Maximum parts that all copies of the conditions of a CASE have together.
 const MAX_COPIED: u64 = 1_000;

@@ -21,7 +21,7 @@ use datafusion::logical_expr::{Case, Expr, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::guarded_logic::{could_fail, fails, is_repeatable};
-use crate::expressions;
+use crate::plans::expressions;
 
 /// The analyzer rule.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Parts of an expression that becomes a CASE, at most: a CASE has each of them twice.
 const MAX_PARTS: usize = 256;

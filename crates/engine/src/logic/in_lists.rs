@@ -35,7 +35,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Keeps IN lists of one AND or OR from being merged.
 #[derive(Debug)]

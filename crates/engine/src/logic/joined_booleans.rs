@@ -10,7 +10,7 @@ use datafusion::functions::unicode::expr_fn::left;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast, lit};
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Writes the booleans among the arguments. Not for Trino's dialects, where they are an error.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use lakegate_error::{Code, Error};
 
-use crate::{posix, stop};
+use crate::{limits::stop, text::posix};
 
 /// Texts between two checks whether the query is still wanted.
 const PIECE: usize = 1000;

@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
 use lakegate_error::{Code, Error};
 
 use super::matching::matched;
-use crate::{arrays, stop};
+use crate::{arrays, limits::stop};
 
 /// `op ANY`, called as `f('op', x, array)`.
 pub const ANY: &str = "compare_any";

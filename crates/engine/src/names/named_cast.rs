@@ -25,8 +25,8 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::expressions::{has_operator, until};
 use crate::numbers::open_numerics;
+use crate::plans::expressions::{has_operator, until};
 
 /// A function of a cast and the type's name that returns the cast.
 pub const NAMED_CAST: &str = "named_cast";

@@ -23,7 +23,7 @@ use datafusion::sql::sqlparser::ast::{TableAlias, TableFactor};
 use lakegate_error::{Code, Error};
 
 use super::output_names::{apart_in_relation, decoded, is_apart_in_relation, shown};
-use crate::expressions::until;
+use crate::plans::expressions::until;
 
 /// Plans subqueries in FROM, and tables with column aliases.
 #[derive(Debug)]

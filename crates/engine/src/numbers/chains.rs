@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 use datafusion::physical_expr::{PhysicalExprRef, ScalarFunctionExpr};
 
 use super::{checked, floats};
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Returns the type of an operand. Does not walk a chain, whose type takes a walk of all its
 /// operands otherwise.

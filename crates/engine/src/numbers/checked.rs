@@ -30,7 +30,7 @@ use datafusion::physical_expr_common::datum::apply;
 use lakegate_error::{Code, Error};
 
 use super::{chains, small_decimals};
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Replaces `+`, `-` and `*` of integers by [chains], and the operators of wide decimals by
 /// [`Decimals`].

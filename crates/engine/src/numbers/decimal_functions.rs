@@ -29,8 +29,8 @@ use lakegate_error::{Code, Error};
 
 use super::checked::fits;
 use super::fixed::Fixed;
-use crate::expressions;
-use crate::scalars::named_as_the_inner;
+use crate::plans::expressions;
+use crate::plans::scalars::named_as_the_inner;
 
 /// Fractional digits of a result.
 const PLACES: u32 = 16;

@@ -22,7 +22,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_error::{Code, Error};
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Maximum bytes of a text that is cast to a decimal.
 const MOST: usize = 10_000;
@@ -245,7 +245,7 @@ mod tests {
 
     async fn shown(sql: &str) -> Result<String> {
         let mut state = SessionContext::new().state();
-        crate::bounded::bound(&mut state, |_| false)?;
+        crate::limits::bounded::bound(&mut state, |_| false)?;
         state.add_analyzer_rule(Arc::new(BoundedDigits));
         let context = SessionContext::new_with_state(state);
         let batches = context.sql(sql).await?.collect().await?;

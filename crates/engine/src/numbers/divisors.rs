@@ -11,7 +11,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Casts the results. Not for Trino's dialects.
 #[derive(Debug)]

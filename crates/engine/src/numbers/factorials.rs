@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 use lakegate_error::{Code, Error};
 
 use super::checked::fits;
-use crate::expressions;
+use crate::plans::expressions;
 
 const NAME: &str = "factorial";
 const NUMERIC: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0);

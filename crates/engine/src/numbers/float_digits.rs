@@ -23,7 +23,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::halves;
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Whole numbers below these have no more digits.
 const FLOAT64_WHOLE: f64 = 1e15;

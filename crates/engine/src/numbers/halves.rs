@@ -24,8 +24,8 @@ use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, TryCast, 
 use datafusion::optimizer::AnalyzerRule;
 
 use super::rounding;
-use crate::expressions;
-use crate::frames::written_name;
+use crate::plans::expressions;
+use crate::windows::frames::written_name;
 
 /// How many expressions are read to learn where one value comes from. An operand that is written
 /// twice in each of several nested queries would be read exponentially often.

@@ -24,7 +24,7 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, TypeSignature, TypeSignatureClass,
 };
 
-use crate::scalars::named_as_the_inner;
+use crate::plans::scalars::named_as_the_inner;
 
 /// The type of the results.
 const NUMERIC: DataType = DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0);

@@ -28,8 +28,8 @@ use datafusion::logical_expr::{
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::float_decimals;
-use crate::expressions;
-use crate::operand_types::is_short;
+use crate::plans::expressions;
+use crate::types::operand_types::is_short;
 
 /// The operator that the dialect writes before a value. No statement can have it.
 pub const OPEN_NUMERIC: &str = "$numeric";

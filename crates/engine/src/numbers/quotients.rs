@@ -27,7 +27,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::checked::{fits, is_overflow, out_of_range};
 use super::floats;
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Fractional digits of a quotient or an average, at least: PostgreSQL's has about as many
 /// significant digits.

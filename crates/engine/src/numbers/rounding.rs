@@ -29,7 +29,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_lake::decimal_scale;
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Puts [`Rounded`] into casts to integers, and to decimals with fewer fractional digits.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, TypeSignature,
 };
 
-use crate::scalars::named_as_the_inner;
+use crate::plans::scalars::named_as_the_inner;
 
 /// Replaces a session's function with this one.
 ///

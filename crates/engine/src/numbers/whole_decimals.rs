@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Documentation, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Replaces DataFusion's functions with these.
 ///

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_lake::casts::opaque;
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// The analyzer rule. It comes after type coercion.
 #[derive(Debug)]

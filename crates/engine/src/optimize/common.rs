@@ -14,7 +14,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use crate::expressions::until;
+use crate::plans::expressions::until;
 
 /// Leaves plans without common expressions to themselves.
 ///

@@ -12,7 +12,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator};
 use lakegate_lake::casts::{is_reversible, opaque};
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Makes the arguments of such casts, and differences of dates, opaque, in filters and in join
 /// conditions other than the keys. Call it after all other optimization, so that scans get their

@@ -43,7 +43,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use self::chain::{Chain, has_wide_key};
-use crate::expressions::has_operator;
+use crate::plans::expressions::has_operator;
 
 /// DataFusion's rule, for a plan and all that is below it.
 type Whole<'a> = dyn Fn(LogicalPlan) -> Result<Transformed<LogicalPlan>> + 'a;

@@ -47,9 +47,9 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::{AnalyzerRule, OptimizerConfig, OptimizerRule};
 use datafusion::sql::sqlparser::ast::TableFactor;
 
-use crate::expressions::{self, until};
 use crate::names::long_lists::{self, LongList};
 use crate::names::named_columns::narrowed;
+use crate::plans::expressions::{self, until};
 
 /// Plans the relations of FROM so that no column is known to be determined by others, and tables with
 /// the columns that may be named ([`narrowed`]).

@@ -20,7 +20,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use crate::expressions::without_alias;
+use crate::plans::expressions::without_alias;
 
 /// Accepts the rule's result only if it keeps the types of the columns.
 ///

@@ -10,7 +10,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, ExpressionPlacement, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use crate::expressions::has;
+use crate::plans::expressions::has;
 
 /// Returns the plan unchanged if the rule fails. It moves what a list computes, so other plans need
 /// no copy.

@@ -53,12 +53,12 @@ pub(crate) use rounds::with_nullable_rounds;
 use self::rules::{
     GuardedLogical, GuardedPhysical, Logical, LogicalGuard, Operator, Physical, PhysicalGuard,
 };
-use super::barrier::SafeFilters;
-use super::eager_groups::EagerGroups;
-use super::join_order::JoinOrder;
-use super::numbers::floats::CanonicalJoinKeys;
-use super::sideways::{RowFilters, with_passages};
-use super::time::DateBounds;
+use crate::aggregation::eager_groups::EagerGroups;
+use crate::barrier::SafeFilters;
+use crate::joins::join_order::JoinOrder;
+use crate::joins::sideways::{RowFilters, with_passages};
+use crate::numbers::floats::CanonicalJoinKeys;
+use crate::time::DateBounds;
 
 /// DataFusion's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[

@@ -18,7 +18,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use crate::expressions::until;
+use crate::plans::expressions::until;
 
 /// Leaves columns and constants to themselves.
 ///

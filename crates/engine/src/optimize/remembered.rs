@@ -35,7 +35,7 @@ use datafusion::physical_plan::{
 };
 
 use super::rules::Operator;
-use crate::operators::{new_children_replace, stands_for};
+use crate::plans::operators::{new_children_replace, stands_for};
 
 /// Operators of a plan from which on it is worth it.
 const LEAST_OPERATORS: usize = 8;

@@ -23,7 +23,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use super::dependencies;
-use crate::expressions;
+use crate::plans::expressions;
 
 /// The maximum number of keys that are compared with each other before the rule runs.
 const MAX_KEYS: usize = 32;

@@ -25,7 +25,7 @@ use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use super::rules::Operator;
-use crate::operators::new_children_replace;
+use crate::plans::operators::new_children_replace;
 
 /// What is claimed about the order of rows.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 
-use crate::expressions::has_operator;
+use crate::plans::expressions::has_operator;
 
 /// Returns a plan that is ready to run, whose recursive queries may return NULL in each column.
 ///

@@ -8,7 +8,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use crate::expressions::has;
+use crate::plans::expressions::has;
 
 /// Leaves plans without such comparisons unchanged.
 ///

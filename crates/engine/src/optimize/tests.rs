@@ -6,8 +6,8 @@ use std::sync::Arc;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use super::super::set_operations::CountedSetOperations;
 use super::{LOGICAL, PHYSICAL, logical_rules, physical_rules};
+use crate::joins::set_operations::CountedSetOperations;
 
 /// Returns the rows of a query, one per line.
 async fn ordered(sql: &str) -> Vec<String> {

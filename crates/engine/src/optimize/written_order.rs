@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 };
 use lakegate_lake::casts::opaque;
 
-use crate::expressions::narrows;
+use crate::plans::expressions::narrows;
 
 /// Makes what may fail in the conditions of a filter a function call, if a function or a pattern is
 /// written before it.

@@ -1,7 +1,7 @@
 //! The threads that queries are planned on.
 //!
 //! Planning does not yield: it may take seconds for one statement, and only its rules check whether
-//! it is still wanted ([`stop`](crate::stop)). So each planning has its own thread for as long as
+//! it is still wanted ([`stop`](crate::limits::stop)). So each planning has its own thread for as long as
 //! it takes. The operating system schedules these threads, and neither connections nor running
 //! queries wait for them.
 
@@ -13,7 +13,7 @@ use lakegate_error::{Code, Error, Result};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::cpu::lower_priority;
-use crate::stop::{Stop, StopOnDrop};
+use crate::limits::stop::{Stop, StopOnDrop};
 
 /// Concurrent plannings. The gateway allows each user far fewer.
 const MAX_THREADS: usize = 256;
@@ -23,7 +23,7 @@ const NICE: i32 = 2;
 
 /// Bytes of stack, committed as they are used. Planning recurses as deep as a statement is nested,
 /// and as deep as an expression is after columns are replaced by their definitions. Each of the
-/// parts that [`complexity`](crate::complexity) allows takes a few KB.
+/// parts that [`complexity`](crate::limits::complexity) allows takes a few KB.
 const STACK: usize = 128 << 20;
 
 /// How long a thread waits for another planning. The memory of a plan stays with the thread that
@@ -129,7 +129,7 @@ mod tests {
         let stubborn = async {
             loop {
                 std::thread::sleep(Duration::from_millis(10));
-                crate::stop::check().map_err(lakegate_error::from_engine)?;
+                crate::limits::stop::check().map_err(lakegate_error::from_engine)?;
             }
             #[allow(unreachable_code)]
             Ok(())

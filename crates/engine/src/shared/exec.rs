@@ -26,7 +26,7 @@ use futures::{Stream, StreamExt};
 
 use super::log::{Next, Stored};
 use super::part::{Member, Part};
-use crate::operators::new_children_replace;
+use crate::plans::operators::new_children_replace;
 
 /// Reads the rows of a shared part.
 ///

@@ -12,7 +12,7 @@ use datafusion::logical_expr::LogicalPlan;
 use super::part::Part;
 use super::standing_for;
 use super::survey::{Node, Survey, reads_a_table_twice};
-use crate::stop::check;
+use crate::limits::stop::check;
 
 /// A plan, and the parts that it reads.
 pub(super) struct Divided {

@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
 
 use super::conditions::{Conditions, adds_columns, columns, unaliased};
 use super::survey::{address, are_equal};
-use crate::stop::check;
+use crate::limits::stop::check;
 
 /// Plans that have become one.
 pub(super) struct Fused {

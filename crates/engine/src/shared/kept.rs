@@ -10,7 +10,7 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::execution::spill_file::SpillFile;
 use datafusion::physical_plan::spill::SpillManager;
 
-use crate::stop::compact;
+use crate::limits::stop::compact;
 
 /// The input of a log, what is kept of it, and its readers.
 pub(super) struct State {

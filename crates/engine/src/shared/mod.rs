@@ -52,7 +52,7 @@
 //! its own, before the plan that reads it: what the physical optimizer pushes down, such as the
 //! filters that joins make while they run, does not cross a reader. A part has a join, an aggregate,
 //! a window or a DISTINCT, because scans cost less than keeping their rows. It is no part of several
-//! inner joins, which [`join_order`](super::join_order) puts into the best order for each place.
+//! inner joins, which [`join_order`](crate::joins::join_order) puts into the best order for each place.
 //! Nothing is shared that may differ between two readings, or that a recursive query runs again.
 
 mod conditions;
@@ -91,7 +91,7 @@ use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use self::exec::SharedExec;
 use self::part::Part;
 pub use self::similar::with_equal_parts;
-use super::stop::stoppable;
+use crate::limits::stop::stoppable;
 
 /// Bytes of rows that the parts of one statement keep in memory. What is beyond goes to files.
 pub(crate) const BOUND: usize = 64 << 20;

@@ -13,7 +13,7 @@ use super::fusion::fused;
 use super::numbered::in_order;
 use super::survey::{Survey, reads_a_table_twice};
 use super::totals::totals;
-use crate::stop::check;
+use crate::limits::stop::check;
 
 /// The most aggregates that become one.
 const MOST: usize = 16;

@@ -13,7 +13,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableSource, Volatility};
 
 use crate::barrier::view_of;
-use crate::stop::check;
+use crate::limits::stop::check;
 
 /// Few plans read a table twice, and others have no equal parts.
 pub(super) fn reads_a_table_twice(plan: &LogicalPlan) -> Result<bool> {

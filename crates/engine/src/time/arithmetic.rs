@@ -34,7 +34,7 @@ use datafusion::logical_expr::{
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use lakegate_error::{Code, Error};
 
-use crate::expressions;
+use crate::plans::expressions;
 
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 

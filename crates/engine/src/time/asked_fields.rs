@@ -21,7 +21,7 @@ use super::input::out_of_range;
 use super::parts::part_named;
 use super::units::Unit;
 use super::zoned::intervals;
-use crate::{expressions, stop};
+use crate::{limits::stop, plans::expressions};
 
 /// The function that a call of `date_part` becomes, of the field and the time.
 pub const ASKED_FIELD: &str = "$date_part";

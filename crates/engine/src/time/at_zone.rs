@@ -23,7 +23,7 @@ use lakegate_error::{Code, Error};
 
 use super::clock::Clock;
 use super::input::out_of_range;
-use crate::expressions;
+use crate::plans::expressions;
 
 /// The function that `AT TIME ZONE` calls.
 pub const AT_TIME_ZONE: &str = "timezone";

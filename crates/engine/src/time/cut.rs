@@ -14,7 +14,7 @@ use lakegate_error::{Code, Error};
 use super::SECOND;
 use super::units::Unit;
 use super::zoned::{INTERVAL, intervals};
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Nanoseconds per microsecond.
 const MICROSECOND: i64 = 1000;

@@ -27,7 +27,7 @@ use super::calendar::{at, split};
 use super::clock::Clock;
 use super::units::Unit;
 use super::{truncated_dates, zones};
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Days before and after one that a clock shows at an instant, in which the first midnight not before
 /// that instant is looked for. A clock is less than a day from UTC, so that midnights farther away

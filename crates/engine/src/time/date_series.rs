@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
 };
 
 use super::zones::moved;
-use crate::expressions;
+use crate::plans::expressions;
 
 const NAME: &str = "generate_series";
 

@@ -14,7 +14,7 @@ use lakegate_error::{Code, Error};
 
 use super::calendar::DAY;
 use super::zoned::{INTERVAL, intervals};
-use crate::expressions;
+use crate::plans::expressions;
 
 const TIME: DataType = DataType::Time64(TimeUnit::Nanosecond);
 

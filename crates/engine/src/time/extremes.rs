@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
 };
 
 use super::length::lengths;
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Replaces a call on intervals; `None` for other functions and types.
 pub(super) fn of_intervals(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> {

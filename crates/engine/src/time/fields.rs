@@ -27,7 +27,7 @@ use super::clock::Clock;
 use super::input::out_of_range;
 use super::units::Unit;
 use super::zones::is_utc;
-use crate::expressions;
+use crate::plans::expressions;
 
 /// The Julian day of 1970-01-01.
 pub(super) const JULIAN: i64 = 2_440_588;

@@ -12,7 +12,7 @@ use self::elements::{Element, is_digits, is_separator};
 use super::SECOND;
 use super::calendar::{at, days_in_month, days_of, weekday};
 use super::template::{DAYS, MONTHS, ROMAN};
-use crate::stop;
+use crate::limits::stop;
 
 /// How many parts of a template are read before the next check whether the query is stopped.
 const BETWEEN_CHECKS: usize = 1024;

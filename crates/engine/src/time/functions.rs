@@ -33,8 +33,8 @@ use super::trunc_at::DateTruncAt;
 use super::types::all_in_microseconds;
 use super::zoned::INTERVAL;
 use super::zones::moved;
-use crate::scalars::named_as_the_inner;
-use crate::{expressions, stop};
+use crate::plans::scalars::named_as_the_inner;
+use crate::{limits::stop, plans::expressions};
 
 const NAMES: &[&str] = &[
     "date_bin",

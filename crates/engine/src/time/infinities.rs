@@ -31,7 +31,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::input::is_infinite;
-use crate::expressions;
+use crate::plans::expressions;
 
 /// How deep choices between values are compared. Each copies the value that it is compared with.
 const MAX_DEPTH: usize = 5;

@@ -28,7 +28,7 @@ use super::day_times::end_of_day;
 use super::interval_fields::LastField;
 use super::moment::{Fault, Moment};
 use super::period;
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Maximum digits kept of a second's fraction.
 pub(super) const MAX_DIGITS: u8 = 6;

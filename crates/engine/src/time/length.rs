@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
     Signature, Volatility,
 };
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Nanoseconds per day.
 const DAY: i128 = 86_400_000_000_000;

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 use lakegate_error::{Code, Error};
 
 use super::calendar::{date_of, days_of};
-use crate::expressions;
+use crate::plans::expressions;
 
 /// The name of the function.
 pub(super) const NAME: &str = "make_date";

@@ -32,8 +32,8 @@ use super::at_zone::AT_TIME_ZONE;
 use super::instants::{CLOCK_TIMESTAMP, STATEMENT_TIMESTAMP};
 use super::truncated_dates;
 use super::zones::is_utc;
-use crate::expressions;
-use crate::set_operations::is_set_operation;
+use crate::joins::set_operations::is_set_operation;
+use crate::plans::expressions;
 
 /// Functions whose arguments all have the same type.
 const OF_ONE_TYPE: &[&str] = &[

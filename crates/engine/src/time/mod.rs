@@ -59,6 +59,7 @@ mod make_date;
 mod meeting;
 mod moment;
 mod month_names;
+pub(crate) mod negation;
 mod output;
 mod parts;
 mod period;

@@ -22,7 +22,7 @@ use lakegate_error::Error;
 use super::SECOND;
 use super::units::Unit;
 use super::zoned::intervals;
-use crate::expressions;
+use crate::plans::expressions;
 
 pub(super) const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;

@@ -28,7 +28,7 @@ use super::cut::is_period;
 use super::input::out_of_range;
 use super::zoned::{intervals, shifted};
 use super::zones::moved;
-use crate::expressions;
+use crate::plans::expressions;
 
 /// The end of a period, from its start and its second element.
 pub const PERIOD_END: &str = "$period_end";

@@ -26,7 +26,7 @@ use super::calendar::DAY;
 use super::day_times::end_of_day;
 use super::input::{MAX_DIGITS, TimeOfText, out_of_range};
 use super::zoned::{INTERVAL, intervals};
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Called as `f(value, digits)`, with a timestamp, a time of day or an interval.
 pub const PRECISION_FUNCTION: &str = "timestamp_to_precision";

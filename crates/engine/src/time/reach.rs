@@ -23,7 +23,7 @@ use lakegate_error::Error;
 use super::clock::Clock;
 use super::zoned::{INTERVAL, shifted};
 use super::zones::is_utc;
-use crate::{expressions, stop};
+use crate::{limits::stop, plans::expressions};
 
 /// Returns the window with a key that is checked; `None` if no row can be wrong.
 pub(super) fn checked(window: &WindowFunction, schema: &DFSchema) -> Option<WindowFunction> {

@@ -24,7 +24,7 @@ use super::types::{in_microseconds, with_texts};
 use super::{
     day_times, extremes, fields, length, parts, precision, reach, shifted_days, zoned, zones,
 };
-use crate::{expressions, texts};
+use crate::{plans::expressions, text::texts};
 
 /// Replaces DataFusion's nanoseconds with microseconds, and writes times as text as PostgreSQL
 /// does.

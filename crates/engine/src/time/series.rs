@@ -20,7 +20,7 @@ use lakegate_error::{Code, Error};
 use super::clock::Clock;
 use super::input::out_of_range;
 use super::zoned::shifted;
-use crate::{bounded, stop};
+use crate::{limits::bounded, limits::stop};
 
 /// Elements between two checks whether the query is still wanted.
 const PIECE: usize = 100_000;

@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
 
 use super::calendar::DAY;
 use super::zoned::intervals;
-use crate::expressions;
+use crate::plans::expressions;
 
 const TIME: DataType = DataType::Time64(TimeUnit::Nanosecond);
 

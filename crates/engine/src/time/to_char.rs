@@ -24,8 +24,8 @@ use super::template::{Shown, write};
 use super::zoned::intervals;
 use super::zones::each;
 use crate::numbers::numerals;
-use crate::scalars::named_as_the_inner;
-use crate::{expressions, stop};
+use crate::plans::scalars::named_as_the_inner;
+use crate::{limits::stop, plans::expressions};
 
 /// Replaces DataFusion's function, and registers `to_number`.
 ///

@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 
 use super::units::Unit;
 use super::zones::moved;
-use crate::expressions;
+use crate::plans::expressions;
 
 /// The function's name.
 pub(super) const NAME: &str = "date_trunc";

@@ -27,7 +27,7 @@ use super::calendar::{DAY, at, months_later, split};
 use super::clock::Clock;
 use super::input::out_of_range;
 use super::zones::is_utc;
-use crate::expressions;
+use crate::plans::expressions;
 
 pub(super) const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 

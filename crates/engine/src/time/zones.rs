@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
 
 use super::clock::Clock;
 use super::input::out_of_range;
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Returns a cast that follows a clock; `None` if DataFusion's own is correct.
 pub(super) fn by_the_clock(expr: &Expr, from: &DataType, to: &DataType) -> Option<Expr> {

@@ -9,7 +9,7 @@ use datafusion::physical_plan::{collect, displayable};
 use datafusion::prelude::SessionContext;
 
 use super::*;
-use crate::stop::stoppable;
+use crate::limits::stop::stoppable;
 
 /// Numbers that are the same in each run.
 struct Numbers(u64);

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 
 use super::is_predicate;
 use super::logic::Logic;
-use crate::dependent::is_correlated;
+use crate::joins::dependent::is_correlated;
 
 pub(super) struct Columns<'a> {
     /// The number of the last name generated for the plan.

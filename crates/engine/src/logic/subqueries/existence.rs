@@ -15,7 +15,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// The analyzer rule.
 #[derive(Debug)]

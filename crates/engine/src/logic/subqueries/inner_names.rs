@@ -27,7 +27,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Distinct, Expr, Filter, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::expressions::{self, subquery_of};
+use crate::plans::expressions::{self, subquery_of};
 
 /// The analyzer rule.
 #[derive(Debug)]

@@ -16,8 +16,8 @@ use datafusion::logical_expr::{
 };
 
 use super::is_predicate;
-use crate::complexity::{check_made, check_nodes};
-use crate::dependent::is_correlated;
+use crate::joins::dependent::is_correlated;
+use crate::limits::complexity::{check_made, check_nodes};
 
 pub(super) struct Logic<'a> {
     /// The schema of the rows for which an expression is evaluated.

@@ -41,8 +41,8 @@ pub(crate) use existence::Existence;
 pub(crate) use inner_names::InnerNames;
 use logic::Logic;
 
-use crate::complexity::check_nodes;
-use crate::expressions;
+use crate::limits::complexity::check_nodes;
+use crate::plans::expressions;
 
 /// The analyzer rule. It runs after type coercion.
 #[derive(Debug)]

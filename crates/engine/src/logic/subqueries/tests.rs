@@ -6,7 +6,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 
 use super::*;
-use crate::dependent::DependentJoins;
+use crate::joins::dependent::DependentJoins;
 
 /// Returns the rows as text, in order.
 async fn rows(sql: &str) -> Vec<String> {

@@ -35,7 +35,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Puts [`Canonical`] around the expressions that need it.
 #[derive(Debug)]

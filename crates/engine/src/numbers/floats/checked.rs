@@ -39,8 +39,8 @@ use datafusion::physical_expr_common::datum::apply;
 
 use super::extremes::Float;
 use super::spelled;
-use crate::expressions;
 use crate::numbers::chains;
+use crate::plans::expressions;
 
 /// Replaces operators of floating-point numbers by [chains], casts to `real` by [`Real`], and those of
 /// texts by [`spelled`]. Not for Trino's dialects.

@@ -24,8 +24,8 @@ use datafusion::logical_expr::{
 use lakegate_error::{Code, Error};
 
 use super::checked::{overflow, underflow};
-use crate::expressions;
-use crate::scalars::named_as_the_inner;
+use crate::plans::expressions;
+use crate::plans::scalars::named_as_the_inner;
 
 /// The functions, with the numbers that they are defined for.
 const FUNCTIONS: [(&str, Domain); 24] = [

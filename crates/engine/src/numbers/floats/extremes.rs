@@ -26,7 +26,7 @@ use datafusion::logical_expr::{
 use datafusion::physical_expr::NullState;
 
 use super::order;
-use crate::aggregates::{as_the_inner, rows_taken};
+use crate::aggregation::aggregates::{as_the_inner, rows_taken};
 use crate::arrays::{ArrayExtreme, MovingArrayExtreme, is_array};
 
 /// Registers `min` and `max` in place of the engine's.

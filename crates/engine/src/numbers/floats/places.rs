@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 };
 
 use super::extremes::Float;
-use crate::scalars::as_the_inner;
+use crate::plans::scalars::as_the_inner;
 
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
     for name in ["round", "trunc"] {

@@ -23,7 +23,7 @@ use datafusion::logical_expr::{
 };
 
 use super::checked::overflow;
-use crate::aggregates::as_the_inner;
+use crate::aggregation::aggregates::as_the_inner;
 
 /// Replaces a session's `sum` with this one.
 ///
@@ -347,7 +347,7 @@ mod tests {
             .with_default_features()
             .with_config(config)
             .build();
-        crate::frames::register(&mut state)?;
+        crate::windows::frames::register(&mut state)?;
         super::super::register_totals(&mut state)?;
         let frame = SessionContext::new_with_state(state).sql(sql).await?;
         let mut values = Vec::new();

@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
 };
 use lakegate_error::{Code, Error};
 
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Returns the cast of a text to `real` or `double precision` that fails for what is out of range.
 pub(super) fn call(text: Expr, to: &DataType) -> Expr {

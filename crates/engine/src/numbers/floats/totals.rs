@@ -30,7 +30,7 @@ use datafusion::logical_expr::{
 
 use super::checked::overflow;
 use super::reals;
-use crate::aggregates::{as_the_inner, rows_of};
+use crate::aggregation::aggregates::{as_the_inner, rows_of};
 
 /// Replaces a session's functions with these.
 ///

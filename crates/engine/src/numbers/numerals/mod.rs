@@ -65,7 +65,7 @@ pub(crate) fn texts(numbers: &ArrayRef, templates: &ArrayRef) -> Result<ArrayRef
     let mut parsed: Option<(&str, Template)> = None;
     let mut text = String::new();
     for row in 0..rows {
-        crate::stop::check()?;
+        crate::limits::stop::check()?;
         let is_null = match &numbers {
             Numbers::Exact(array) | Numbers::Floats(array, _) => array.is_null(row),
         };

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 use lakegate_error::{Code, Error};
 
 use super::template::{Part, SignPlace, Template};
-use crate::expressions;
+use crate::plans::expressions;
 
 /// Digits of the result, and those after the point: a decimal without sizes.
 const PRECISION: u8 = 38;
@@ -65,7 +65,7 @@ impl ScalarUDFImpl for ToNumber {
             Decimal128Builder::with_capacity(rows).with_precision_and_scale(PRECISION, SCALE)?;
         let mut parsed: Option<(&str, Template)> = None;
         for row in 0..rows {
-            crate::stop::check()?;
+            crate::limits::stop::check()?;
             if texts.is_null(row) || templates.is_null(row) {
                 numbers.append_null();
                 continue;

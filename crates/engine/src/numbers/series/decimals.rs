@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 use lakegate_error::{Code, Error};
 
 use super::{forms_of, list_of};
-use crate::{bounded, expressions, stop};
+use crate::{limits::bounded, limits::stop, plans::expressions};
 
 /// Digits of the largest integer.
 const DIGITS: u8 = 20;

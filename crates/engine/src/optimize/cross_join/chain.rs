@@ -11,7 +11,7 @@ use datafusion::logical_expr::{
     Projection, and, build_join_schema,
 };
 
-use crate::expressions::subquery_of;
+use crate::plans::expressions::subquery_of;
 
 /// The maximum number of equalities that are compared with each other.
 const MAX_KEYS: usize = 256;

@@ -1,7 +1,7 @@
 //! The parts of a template that texts are read by.
 
 use super::BETWEEN_CHECKS;
-use crate::stop;
+use crate::limits::stop;
 use crate::time::template::{fills, pattern};
 
 /// A part of a template.

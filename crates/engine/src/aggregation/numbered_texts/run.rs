@@ -1,0 +1,212 @@
+//! The aggregation of a partition.
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::take;
+use arrow::datatypes::{SchemaRef, UInt32Type};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ExecutionPlan};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{StreamExt, TryStreamExt, stream};
+use parking_lot::Mutex;
+
+use super::kinds::Kinds;
+use super::{Operator, TextKey, numbered};
+use crate::plans::given_input::{Given, again, begun};
+
+/// Rows that are looked at.
+const TRIED: usize = 8192;
+
+/// The share of different texts among these rows that is few, as a divisor.
+const FEW: usize = 8;
+
+/// A partition that is aggregated.
+pub(super) struct Partition {
+    pub aggregate: Arc<AggregateExec>,
+    pub made: Arc<Mutex<Vec<Operator>>>,
+    pub partition: usize,
+    pub context: Arc<TaskContext>,
+}
+
+/// The texts of a key that have numbers.
+struct Numbered {
+    text: TextKey,
+    kinds: Kinds,
+}
+
+/// What the rows and the groups of a partition share.
+struct Shared {
+    texts: Vec<Numbered>,
+    memory: MemoryReservation,
+    /// Rows that have no numbers any more.
+    rest: Option<SendableRecordBatchStream>,
+}
+
+impl Partition {
+    /// Returns the groups of rows.
+    ///
+    /// # Errors
+    ///
+    /// Returns those of the input and of the aggregation.
+    pub(super) async fn groups(
+        self,
+        texts: Vec<TextKey>,
+        rows: SendableRecordBatchStream,
+    ) -> Result<SendableRecordBatchStream> {
+        let (first, rows) = begun(rows, TRIED).await?;
+        let few = few(texts, &first);
+        let rows = again(first, rows);
+        let keys: Vec<TextKey> = few.iter().map(|few| few.text).collect();
+        let numbered = match keys.is_empty() {
+            true => None,
+            false => numbered(&self.aggregate, &keys)?,
+        };
+        let Some(numbered) = numbered else {
+            return self.run(Arc::<AggregateExec>::clone(&self.aggregate), rows);
+        };
+        let name = format!("NumberedTexts[{}]", self.partition);
+        let memory = MemoryConsumer::new(name).register(self.context.memory_pool());
+        let shared = Arc::new(Mutex::new(Shared {
+            texts: few,
+            memory,
+            rest: None,
+        }));
+        let input = numbered.children().into_iter().next();
+        let schema = input.map_or_else(|| rows.schema(), |input| input.schema());
+        let rows = with_numbers(rows, Arc::clone(&shared), schema);
+        let groups = self.run(numbered, rows)?;
+        let schema = self.aggregate.schema();
+        let result = Arc::clone(&schema);
+        let of_numbers = Arc::clone(&shared);
+        let groups = groups.map(move |groups| of_numbers.lock().with_texts(&groups?, &result));
+        let others = stream::once(async move {
+            let rest = shared.lock().rest.take();
+            let aggregate = Arc::<AggregateExec>::clone(&self.aggregate);
+            match rest {
+                Some(rest) => self.run(aggregate, rest),
+                None => Ok(nothing(&self.aggregate.schema())),
+            }
+        });
+        let groups = groups.chain(others.try_flatten());
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, groups)))
+    }
+
+    /// Runs an aggregation over rows.
+    fn run(
+        &self,
+        aggregate: Operator,
+        rows: SendableRecordBatchStream,
+    ) -> Result<SendableRecordBatchStream> {
+        let input = aggregate.children().into_iter().next().map(Arc::clone);
+        let what = || DataFusionError::Internal("an aggregation has no input".to_owned());
+        let given: Operator = Arc::new(Given::new(&input.ok_or_else(what)?, None, Some(rows)));
+        let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
+        let made = aggregate.replace_children(vec![given], keep)?;
+        self.made.lock().push(Arc::clone(&made));
+        made.execute(self.partition, Arc::clone(&self.context))
+    }
+}
+
+/// Returns the keys of which few texts are different among the first rows of a partition.
+fn few(texts: Vec<TextKey>, first: &[RecordBatch]) -> Vec<Numbered> {
+    let rows: usize = first.iter().map(RecordBatch::num_rows).sum();
+    if rows < TRIED {
+        return Vec::new();
+    }
+    let few = texts.into_iter().filter_map(|text| {
+        let mut kinds = Kinds::new();
+        for batch in first {
+            let texts = batch.columns().get(text.column)?.as_string_view_opt()?;
+            kinds.numbers(texts)?;
+        }
+        (kinds.len() <= rows / FEW).then_some(Numbered { text, kinds })
+    });
+    few.collect()
+}
+
+/// Returns the rows with columns of numbers after their own, which have this schema, as far as there are
+/// numbers. The other rows are left.
+fn with_numbers(
+    rows: SendableRecordBatchStream,
+    shared: Arc<Mutex<Shared>>,
+    schema: SchemaRef,
+) -> SendableRecordBatchStream {
+    let numbered = Arc::clone(&schema);
+    let batches = stream::try_unfold(Some(rows), move |rows| {
+        let (shared, schema) = (Arc::clone(&shared), Arc::clone(&numbered));
+        async move {
+            let Some(mut rows) = rows else {
+                return Ok(None);
+            };
+            let Some(batch) = rows.next().await.transpose()? else {
+                return Ok(None);
+            };
+            let mut shared = shared.lock();
+            let Some(with_numbers) = shared.with_numbers(&batch, &schema)? else {
+                shared.rest = Some(again(vec![batch], rows));
+                return Ok(None);
+            };
+            Ok::<_, DataFusionError>(Some((with_numbers, Some(rows))))
+        }
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+}
+
+fn nothing(schema: &SchemaRef) -> SendableRecordBatchStream {
+    let none = stream::empty::<Result<RecordBatch>>();
+    Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), none))
+}
+
+impl Shared {
+    /// Returns rows with their numbers; `None`: too many texts are different, or there is no memory for
+    /// them.
+    fn with_numbers(
+        &mut self,
+        rows: &RecordBatch,
+        schema: &SchemaRef,
+    ) -> Result<Option<RecordBatch>> {
+        let mut columns = rows.columns().to_vec();
+        for numbered in &mut self.texts {
+            let texts = rows.columns().get(numbered.text.column);
+            let Some(texts) = texts.and_then(|texts| texts.as_string_view_opt()) else {
+                return Ok(None);
+            };
+            let Some(numbers) = numbered.kinds.numbers(texts) else {
+                return Ok(None);
+            };
+            columns.push(Arc::new(numbers));
+        }
+        let bytes: usize = self
+            .texts
+            .iter()
+            .map(|numbered| numbered.kinds.bytes())
+            .sum();
+        let missing = bytes.saturating_sub(self.memory.size());
+        if missing > 0 && self.memory.try_grow(missing).is_err() {
+            return Ok(None);
+        }
+        let rows = RecordBatch::try_new(Arc::clone(schema), columns)?;
+        Ok(Some(rows))
+    }
+
+    /// Returns groups with the texts of their numbers.
+    fn with_texts(&mut self, groups: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+        let mut columns = groups.columns().to_vec();
+        for numbered in &mut self.texts {
+            let Some(column) = columns.get_mut(numbered.text.key) else {
+                continue;
+            };
+            let numbers = column.as_primitive_opt::<UInt32Type>();
+            let what = || DataFusionError::Internal("groups by numbers have none".to_owned());
+            let numbers = numbers.ok_or_else(what)?;
+            let texts = take(&numbered.kinds.texts(), numbers, None)?;
+            *column = texts;
+        }
+        Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+    }
+}

@@ -1,0 +1,7 @@
+//! An engine and the state of its sessions: functions, planners, settings.
+
+pub(crate) mod engine;
+pub(crate) mod functions;
+pub(crate) mod library;
+pub(crate) mod settings;
+pub(crate) mod states;

@@ -1,0 +1,5 @@
+//! Window functions and their frames.
+
+pub(crate) mod frames;
+pub(crate) mod running_windows;
+pub(crate) mod window_inputs;
