@@ -1,6 +1,7 @@
 //! What plans and expressions consist of, and how they are searched, rebuilt and estimated.
 
 pub(crate) mod computed_limits;
+pub(crate) mod conditions;
 pub(crate) mod early_types;
 pub(crate) mod estimates;
 pub(crate) mod expressions;
