@@ -37,6 +37,7 @@
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
 //! DISTINCT ON (1) x, y; GROUP BY (x, y)    DISTINCT ON (x) x, y; GROUP BY x, y
 //! DISTINCT ON (x) x, unnest(a)             see distinct_sets.rs
+//! max(t.x) AS "t.x"                        see dotted_aliases.rs
 //! SELECT unnest(a) FROM t ORDER BY x       SELECT unnest(c1) FROM (SELECT a FROM t ORDER BY x) s (c1)
 //! DISTINCT ON (x, y) … ORDER BY y          DISTINCT ON (y, x) … ORDER BY y, x
 //! LIMIT '1'                                LIMIT 1
@@ -77,6 +78,7 @@ mod copies;
 mod distinct_keys;
 mod distinct_on;
 mod distinct_sets;
+mod dotted_aliases;
 mod expressions;
 mod frames;
 mod functions;
@@ -189,6 +191,7 @@ pub fn rewrite(
         activity::rewrite(statement)?;
     }
     distinct_sets::rewrite(statement)?;
+    dotted_aliases::mark(statement);
     outputs::name(statement, functions)?;
     frames::rewrite(statement, functions)?;
     windows::in_order(statement)?;
