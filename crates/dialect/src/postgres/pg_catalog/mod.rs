@@ -320,7 +320,7 @@ fn lookup_needs(references: &CatalogReferences) -> Needs {
         };
     };
     // The type of a table's rows has the table's name.
-    let table = |oid: &i64| oids::table_of_row_type(*oid).unwrap_or(*oid);
+    let table = |oid: &i64| oids::of_table(*oid).map_or(*oid, |of_rows| of_rows.relation);
     let ids = objects.iter().map(table).filter_map(oids::table_id);
     let pins = Pins {
         table_ids: Some(ids.collect()),

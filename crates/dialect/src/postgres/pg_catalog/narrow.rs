@@ -443,9 +443,12 @@ fn passed(scans: &mut [Scan], link: Link) -> bool {
         Object::NoRelation => to.known.hold_to_nothing(),
         Object::Namespace => to.known.meet_namespaces(&known),
         Object::PlainType => to.known.without_row_types = true,
-        // What is known of the type of a table's rows is known of the table.
+        // What is known of the type of a relation's rows is known of the relation.
         Object::RowType => to.known.meet(&known),
-        Object::Type => {}
+        Object::Type | Object::SameRows => {
+            to.known.meet(&known);
+            to.known.without_row_types |= known.without_row_types;
+        }
     }
     to.known != before
 }

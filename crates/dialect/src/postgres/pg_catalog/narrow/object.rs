@@ -8,10 +8,13 @@ pub(super) enum Object {
     NoRelation,
     Namespace,
     Type,
-    /// A type that is not of the rows of a table.
+    /// A type that is not made of the rows of a relation.
     PlainType,
     /// The type of the rows of a relation.
     RowType,
+    /// A type that is made of the rows of the same relation as the type that the row is about, or of none
+    /// like it.
+    SameRows,
 }
 
 impl Object {
@@ -29,9 +32,10 @@ impl Object {
             | ("pg_type", "typnamespace") => Some(Self::Namespace),
             ("pg_type", "oid") => Some(Self::Type),
             ("pg_attribute", "atttypid")
-            | ("pg_type", "typelem" | "typarray" | "typbasetype")
+            | ("pg_type", "typbasetype")
             | ("pg_range", "rngtypid" | "rngsubtype") => Some(Self::PlainType),
             ("pg_class", "reltype") => Some(Self::RowType),
+            ("pg_type", "typelem" | "typarray") => Some(Self::SameRows),
             _ => None,
         }
     }
@@ -41,6 +45,7 @@ impl Object {
         match self {
             Self::NoRelation => other == Self::Relation,
             Self::PlainType | Self::RowType => other == Self::Type,
+            Self::Type | Self::SameRows => matches!(other, Self::Type | Self::SameRows),
             same => other == same,
         }
     }

@@ -64,6 +64,22 @@ impl<'a> Relation<'a> {
         }
     }
 
+    /// Returns the OID of the type of its rows.
+    pub(crate) fn row_type(&self) -> i64 {
+        match self {
+            Relation::System(_, shape) => oids::system_row_type(shape.oid),
+            Relation::Lake(_, table) => oids::row_type(table.id),
+        }
+    }
+
+    /// Returns the OID of the type of arrays of its rows.
+    pub(super) fn array_type(&self) -> i64 {
+        match self {
+            Relation::System(_, shape) => oids::system_array_type(shape.oid),
+            Relation::Lake(_, table) => oids::array_type(table.id),
+        }
+    }
+
     pub(crate) fn name(&self) -> &'a str {
         match self {
             Relation::System(_, shape) => shape.name,
@@ -140,10 +156,7 @@ pub(super) fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -
         "oid" => Cell::Int(row.oid()),
         "relname" => Cell::text(row.name()),
         "relnamespace" => Cell::Int(row.namespace_oid()),
-        "reltype" => match row {
-            Relation::Lake(_, table) => Cell::Int(oids::row_type(table.id)),
-            Relation::System(..) => return None,
-        },
+        "reltype" => Cell::Int(row.row_type()),
         "relowner" => Cell::Int(oids::OWNER),
         "relam" if !view => Cell::Int(oids::HEAP),
         "relfilenode" if !view => Cell::Int(row.oid()),
