@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use datafusion::error::{DataFusionError, Result as EngineResult};
-use lakegate_catalog::access::{ADMINISTRATORS, ControlSnapshot};
+use lakegate_catalog::access::{ADMINISTRATORS, ColumnSelection, ControlSnapshot};
 use lakegate_catalog::model::names::TEMPORARY_SCHEMA;
 use lakegate_catalog::model::{Table, TableStatistics, ViewDefinition};
 use lakegate_dialect::visible::{
@@ -347,7 +347,12 @@ fn describe(
             delete: access.delete,
         },
         row_count: None,
+        file_bytes: None,
     };
+    // Files have the values of all columns.
+    if matches!(access.select, ColumnSelection::All) && !visible.withheld {
+        described.file_bytes = known.map(|known| known.file_bytes);
+    }
     if described.privileges.select {
         described.row_count = known.map(|known| known.row_count);
     }
