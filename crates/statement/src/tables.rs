@@ -364,7 +364,8 @@ async fn missing_schema<'a>(
     context: &StatementContext,
     name: &'a TableName,
 ) -> Result<Option<&'a str>> {
-    let Some(schema) = name.database.as_deref().filter(|schema| !is_temporary(schema)) else {
+    let schema = name.database.as_deref();
+    let Some(schema) = schema.filter(|schema| !is_temporary(schema)) else {
         return Ok(None);
     };
     let known = context.view.database(schema).await?;
