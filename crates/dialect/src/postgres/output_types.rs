@@ -121,6 +121,11 @@ pub fn output_types(query: &Query) -> Vec<Option<OutputType>> {
     }
 }
 
+/// Returns the name of the type of an expression, if its casts say one that the engine has as another.
+pub(super) fn shown_as(expr: &Expr) -> Option<&'static str> {
+    of_expr(expr).output()?.name
+}
+
 /// Returns what is known of the columns of a query; nothing if not all are known one by one.
 fn of_body(body: &SetExpr) -> Vec<Known> {
     let mut first = body;
