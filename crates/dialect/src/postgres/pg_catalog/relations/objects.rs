@@ -149,6 +149,8 @@ pub(crate) fn relations(input: &Input) -> Vec<Relation<'_>> {
 
 /// PostgreSQL's count of the rows of a relation that was not analysed.
 const NEVER_COUNTED: f64 = -1.0;
+/// The bytes of a page.
+const PAGE: u64 = 8192;
 
 pub(super) fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a> {
     let view = row.is_view();
@@ -160,6 +162,13 @@ pub(super) fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -
         "relowner" => Cell::Int(oids::OWNER),
         "relam" if !view => Cell::Int(oids::HEAP),
         "relfilenode" if !view => Cell::Int(row.oid()),
+        "relpages" => match row {
+            Relation::Lake(_, table) => {
+                let pages = table.file_bytes.unwrap_or(0).div_ceil(PAGE);
+                Cell::Int(i64::from(i32::try_from(pages).unwrap_or(i32::MAX)))
+            }
+            Relation::System(..) => return None,
+        },
         "reltuples" => Cell::Float(match row {
             Relation::Lake(_, table) => table.row_count.map_or(NEVER_COUNTED, |rows| rows as f64),
             Relation::System(..) => NEVER_COUNTED,
@@ -451,6 +460,14 @@ pub(super) fn pg_stat_tables<'a>(row: &Relation<'a>, column: &str) -> Value<'a> 
         "relid" => Cell::Int(row.oid()),
         "schemaname" => Cell::text(row.namespace()),
         "relname" => Cell::text(row.name()),
+        // As many as the last ANALYZE found.
+        "n_live_tup" => match row {
+            Relation::Lake(_, table) => {
+                let rows = table.row_count.map(i64::try_from);
+                Cell::Int(rows.map_or(0, |rows| rows.unwrap_or(i64::MAX)))
+            }
+            Relation::System(..) => return counter(column),
+        },
         // A table without indexes has no numbers of them. Nothing else is counted.
         "idx_scan" | "idx_tup_fetch" | "idx_blks_read" | "idx_blks_hit" => return None,
         _ if column.starts_with("toast_") || column.starts_with("tidx_") => return None,
