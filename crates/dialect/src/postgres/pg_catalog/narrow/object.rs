@@ -44,8 +44,9 @@ impl Object {
     pub(super) fn meets(self, other: Self) -> bool {
         match self {
             Self::NoRelation => other == Self::Relation,
-            Self::PlainType | Self::RowType => other == Self::Type,
-            Self::Type | Self::SameRows => matches!(other, Self::Type | Self::SameRows),
+            // Columns of no type are equal for any two types.
+            Self::PlainType | Self::RowType | Self::SameRows => other == Self::Type,
+            Self::Type => matches!(other, Self::Type | Self::SameRows),
             same => other == same,
         }
     }
