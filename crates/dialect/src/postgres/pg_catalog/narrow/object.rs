@@ -4,6 +4,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Object {
     Relation,
+    /// A relation, or none.
+    MaybeRelation,
     /// A relation, but never one that there is.
     NoRelation,
     Namespace,
@@ -24,8 +26,8 @@ impl Object {
             ("pg_class", "oid")
             | ("pg_attribute", "attrelid")
             | ("pg_description", "objoid")
-            | ("pg_type", "typrelid")
             | (_, "relid") => Some(Self::Relation),
+            ("pg_type", "typrelid") => Some(Self::MaybeRelation),
             ("pg_class", "reltoastrelid") => Some(Self::NoRelation),
             ("pg_namespace", "oid")
             | ("pg_class", "relnamespace")
@@ -43,8 +45,9 @@ impl Object {
     /// Returns whether rows that name objects of this kind meet those that name `other` ones.
     pub(super) fn meets(self, other: Self) -> bool {
         match self {
-            Self::NoRelation => other == Self::Relation,
-            // Columns of no type are equal for any two types.
+            Self::Relation => matches!(other, Self::Relation | Self::MaybeRelation),
+            // Columns that name nothing are equal in any two rows.
+            Self::NoRelation | Self::MaybeRelation => other == Self::Relation,
             Self::PlainType | Self::RowType | Self::SameRows => other == Self::Type,
             Self::Type => matches!(other, Self::Type | Self::SameRows),
             same => other == same,
