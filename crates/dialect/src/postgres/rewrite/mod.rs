@@ -121,6 +121,7 @@ mod testing;
 mod text_conditions;
 mod times;
 mod transactions;
+mod types_of_casts;
 mod unnested;
 mod untyped;
 mod using;
@@ -430,11 +431,8 @@ impl VisitorMut for Rewriter<'_> {
                 .insert(0, ObjectNamePart::Identifier(Ident::new("pg_catalog")));
         }
         let system = parts(name).is_some_and(|parts| {
-            parts
-                .iter()
-                .rev()
-                .nth(1)
-                .is_some_and(|schema| schema == "pg_catalog" || schema == "information_schema")
+            let schema = parts.iter().rev().nth(1);
+            schema.is_some_and(|schema| schema == "pg_catalog" || schema == "information_schema")
         });
         self.references.system_relations |= system;
         ControlFlow::Continue(())
@@ -474,6 +472,7 @@ impl VisitorMut for Rewriter<'_> {
             collations::known(expr);
             object_lists::among(expr);
             array_texts::beside_casts(expr);
+            types_of_casts::rewrite(expr);
             if let Expr::Function(function) = expr {
                 ordered_sets::drop_numbers(function);
             }
