@@ -2,7 +2,7 @@
 //!
 //! | values | kept as |
 //! |---|---|
-//! | whole numbers, decimals, dates and times | distances from the least, of 1, 2, 4 or 8 bytes |
+//! | whole numbers, decimals, dates and times | distances from the least, of 1, 2, 3, 4 or 8 bytes |
 //! | texts and bytes that repeat | the place of each among the distinct ones, of 1 or 2 bytes |
 //! | others | as they were decoded |
 //!
@@ -21,7 +21,7 @@ use arrow::error::ArrowError;
 
 use super::between::Between;
 use super::flags;
-use super::packed::{PIECE, Small, Values, pack};
+use super::packed::{PIECE, Small, Threes, Values, joined, pack};
 use super::texts::{Texts, texts};
 
 /// Some rows of a column.
@@ -420,6 +420,8 @@ fn distances_of<N: Number>(data: &ArrayData) -> Option<(i128, u64, Values)> {
         Values::Bytes1(distances.map(|distance| distance as u8).collect())
     } else if fits(2) {
         Values::Bytes2(distances.map(|distance| distance as u16).collect())
+    } else if fits(3) {
+        Values::Bytes3(Threes::of(distances.map(|distance| distance as u32)))
     } else if fits(4) {
         Values::Bytes4(distances.map(|distance| distance as u32).collect())
     } else if fits(8) {
@@ -445,6 +447,11 @@ fn values<N: Number>(numbers: &Numbers, from: usize, count: usize) -> Option<Buf
     let values = match numbers.distances.values() {
         Values::Bytes1(distances) => sums(least, distances.get(rows)),
         Values::Bytes2(distances) => sums(least, distances.get(rows)),
+        Values::Bytes3(distances) => distances.parts(rows).map(|(low, high)| {
+            let distances = low.iter().zip(high);
+            let values = distances.map(|(low, high)| least.plus(joined(*low, *high).into()));
+            values.collect::<Vec<N>>()
+        }),
         Values::Bytes4(distances) => sums(least, distances.get(rows)),
         Values::Bytes8(distances) => sums(least, distances.get(rows)),
     };
@@ -474,6 +481,13 @@ fn chosen_values<N: Number>(
     let values = match numbers.distances.values() {
         Values::Bytes1(distances) => sums(least, distances.get(rows), chosen),
         Values::Bytes2(distances) => sums(least, distances.get(rows), chosen),
+        Values::Bytes3(distances) => distances.parts(rows).and_then(|(low, high)| {
+            let distance = |row: usize| Some(joined(*low.get(row)?, *high.get(row)?));
+            let values = chosen.set_indices().map(distance);
+            values
+                .map(|distance| Some(least.plus(distance?.into())))
+                .collect::<Option<Vec<N>>>()
+        }),
         Values::Bytes4(distances) => sums(least, distances.get(rows), chosen),
         Values::Bytes8(distances) => sums(least, distances.get(rows), chosen),
     };
