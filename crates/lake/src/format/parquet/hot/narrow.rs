@@ -4,6 +4,7 @@
 //! |---|---|
 //! | whole numbers, decimals, dates and times | distances from the least, of 1, 2, 3, 4 or 8 bytes |
 //! | texts and bytes that repeat | the place of each among the distinct ones, of 1 or 2 bytes |
+//! | long ones that do not | one after the other, and where each ends (`listed.rs`) |
 //! | others | as they were decoded |
 //!
 //! A decimal of 16 bytes takes 4, a text of a few kinds 1 of 16. Making the values anew takes about
@@ -53,7 +54,7 @@ impl Chunk {
         match self {
             Self::Plain(array) => array.len(),
             Self::Numbers(numbers) => numbers.distances.len(),
-            Self::Texts(texts) => texts.places().len(),
+            Self::Texts(texts) => texts.len(),
         }
     }
 
@@ -106,7 +107,7 @@ impl Chunk {
             Self::Plain(_) => None,
             Self::Numbers(numbers) => numbers.kinds(most),
             Self::Texts(texts) => {
-                let distinct = texts.distinct();
+                let distinct = texts.distinct()?;
                 (distinct.len() <= most).then(|| Ok(Arc::clone(distinct)))
             }
         }
@@ -161,7 +162,7 @@ impl Chunk {
         match self {
             Self::Plain(_) => None,
             Self::Numbers(numbers) => Some(&numbers.distances),
-            Self::Texts(texts) => Some(texts.places()),
+            Self::Texts(texts) => texts.places(),
         }
     }
 
@@ -169,7 +170,7 @@ impl Chunk {
         match self {
             Self::Plain(_) => None,
             Self::Numbers(numbers) => Some(&mut numbers.distances),
-            Self::Texts(texts) => Some(texts.places_mut()),
+            Self::Texts(texts) => texts.places_mut(),
         }
     }
 }
