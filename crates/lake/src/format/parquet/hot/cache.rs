@@ -33,6 +33,9 @@ const READ_COLUMNS: u64 = 32 * 1024;
 /// How long it is known that a column was read.
 const READ_FOR: Duration = Duration::from_secs(600);
 
+/// How long a column is kept that no query reads: longer than most dashboards wait between two readings.
+const KEPT_FOR: Duration = Duration::from_secs(2 * 3600);
+
 /// Columns of row groups of which it is known that the cache has no place for them.
 const REFUSED_COLUMNS: u64 = 32 * 1024;
 
@@ -150,6 +153,7 @@ impl ColumnCache {
             .weigher(|key: &ColumnKey, column: &Arc<KeptColumn>| {
                 u32::try_from(key.file.bytes() + column.bytes()).unwrap_or(u32::MAX)
             })
+            .time_to_idle(KEPT_FOR)
             .build();
         let indexes = Cache::builder()
             .max_capacity(capacity / INDEXES)
@@ -158,6 +162,7 @@ impl ColumnCache {
                 let bytes = of_key + index.metadata.memory_size();
                 u32::try_from(bytes).unwrap_or(u32::MAX)
             })
+            .time_to_idle(KEPT_FOR)
             .build();
         let read = Cache::builder()
             .max_capacity(if capacity == 0 { 0 } else { READ_COLUMNS })
@@ -205,6 +210,14 @@ impl ColumnCache {
         self.inner.columns.run_pending_tasks();
         self.inner.indexes.invalidate_all();
         self.inner.indexes.run_pending_tasks();
+    }
+
+    /// Lets go of what no query has read for long, and returns whether there was any. Without that, it is
+    /// kept until another query reads a column.
+    pub fn let_go_of_unread(&self) -> bool {
+        let inner = &self.inner;
+        let before = inner.columns.weighted_size() + inner.indexes.weighted_size();
+        self.bytes() < before
     }
 
     /// The index of a file's pages, if it is kept.

@@ -31,6 +31,7 @@ mod filled;
 mod filter;
 mod flags;
 mod groups;
+mod listed;
 mod narrow;
 mod packed;
 mod pruning;
