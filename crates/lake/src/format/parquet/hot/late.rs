@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, BooleanBufferBuilder, RecordBatch};
+use arrow::array::{ArrayRef, BooleanArray, BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::SchemaRef;
@@ -347,7 +347,9 @@ impl Late {
     pub(super) fn next(&mut self) -> Result<Option<RecordBatch>> {
         let tested = self.tested.next()?;
         let Some(others) = &mut self.others else {
-            return Ok(tested);
+            return tested
+                .map(|tested| self.returned(tested.columns().to_vec()))
+                .transpose();
         };
         let (tested, others) = match (tested, others.next()?) {
             (None, None) => return Ok(None),
@@ -367,9 +369,12 @@ impl Late {
             };
             column.map(Arc::clone)
         });
-        let arrays = arrays.collect();
-        let schema = Arc::clone(&self.schema);
-        Ok(Some(RecordBatch::try_new(schema, arrays)?))
+        let arrays: Vec<ArrayRef> = arrays.collect();
+        self.returned(arrays).map(Some)
+    }
+
+    fn returned(&self, arrays: Vec<ArrayRef>) -> Result<RecordBatch> {
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), arrays)?)
     }
 }
 
