@@ -63,6 +63,8 @@ struct Inner {
     refused: Cache<u64, ()>,
     /// Bytes; 0: nothing is kept.
     capacity: u64,
+    /// Whether scans test conditions before they decode other columns.
+    tests_early: bool,
     /// Bytes of what is being filled.
     filling: AtomicUsize,
     hits: AtomicU64,
@@ -148,6 +150,16 @@ impl ColumnCache {
     /// `capacity`: bytes of decoded columns, those that are being decoded included. 0: none is
     /// kept.
     pub fn new(capacity: u64) -> Self {
+        Self::with(capacity, true)
+    }
+
+    /// Nothing is kept, and all files are read by DataFusion's decoder.
+    #[cfg(test)]
+    pub(in crate::format::parquet) fn none() -> Self {
+        Self::with(0, false)
+    }
+
+    fn with(capacity: u64, tests_early: bool) -> Self {
         let columns = Cache::builder()
             .max_capacity(capacity - capacity / BEING_FILLED - capacity / INDEXES)
             .weigher(|key: &ColumnKey, column: &Arc<KeptColumn>| {
@@ -181,6 +193,7 @@ impl ColumnCache {
                 read,
                 refused,
                 capacity,
+                tests_early,
                 filling: AtomicUsize::new(0),
                 hits: AtomicU64::new(0),
             }),
@@ -190,6 +203,11 @@ impl ColumnCache {
     /// Whether anything is ever kept.
     pub fn is_on(&self) -> bool {
         self.inner.capacity > 0
+    }
+
+    /// Whether conditions are tested before other columns are decoded, where nothing is kept.
+    pub(super) fn tests_early(&self) -> bool {
+        self.inner.tests_early
     }
 
     /// Bytes of the columns that are kept, and of indexes of pages.
@@ -226,6 +244,9 @@ impl ColumnCache {
     }
 
     pub(super) fn keep_index(&self, key: IndexKey, index: &Arc<PageIndex>) {
+        if !self.is_on() {
+            return;
+        }
         let indexes = &self.inner.indexes;
         indexes.insert(key, Arc::clone(index));
         indexes.run_pending_tasks();
