@@ -59,6 +59,7 @@ pub use sessions::engine::Engine;
 pub use sessions::functions::{FunctionInfo, is_helper};
 pub use sessions::library::Library;
 pub use sessions::settings::{EngineOptions, Names, PlanSettings};
+pub use sessions::statement_state::StatementState;
 pub use shared::{shared_part, with_equal_parts};
 pub use text::interval_text::{IntervalStyle, write_interval};
 pub use text::texts::as_written;

@@ -39,7 +39,8 @@ fn state() -> SessionState {
         names: Names::Postgres,
     };
     let catalogs = Arc::new(datafusion::catalog::MemoryCatalogProviderList::new());
-    engine.session(&settings, catalogs).unwrap()
+    let mut state = engine.session(&settings, catalogs).unwrap();
+    state.own().clone()
 }
 
 /// `SELECT a, b FROM t WHERE a < 3`, as a view.

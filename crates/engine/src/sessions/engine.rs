@@ -25,6 +25,7 @@ use crate::runtime::space::{Space, keep_private};
 use crate::sessions::functions::{self, FunctionInfo};
 use crate::sessions::library::Library;
 use crate::sessions::settings::{EngineOptions, Names, PlanSettings};
+use crate::sessions::statement_state::{Shelf, StatementState};
 use crate::{limits::literals, logic, optimize, sessions::states, shared};
 
 /// Session states kept, one for each time zone.
@@ -48,9 +49,9 @@ pub struct Engine {
     pub(crate) base: SessionState,
     library: Library,
     /// Keyed by time zone, because some functions are built for one, and by names. Building a state
-    /// registers hundreds of functions; copying one is cheap.
-    states: moka::sync::Cache<(String, Names), Arc<SessionState>>,
-    /// The same, for plans that are not divided.
+    /// registers hundreds of functions.
+    states: moka::sync::Cache<(String, Names), Arc<Shelf>>,
+    /// States for plans that are not divided.
     undivided: moka::sync::Cache<(String, Names), Arc<SessionState>>,
     runtime: Arc<RuntimeEnv>,
     cpu: CpuRuntime,
@@ -115,14 +116,8 @@ impl Engine {
         &self,
         settings: &PlanSettings,
         catalogs: Arc<dyn CatalogProviderList>,
-    ) -> Result<SessionState> {
-        let made = self.made(settings)?;
-        let mut state = SessionState::clone(&made);
-        // The only place that registers catalogs: they are those of a principal's view.
-        #[allow(clippy::disallowed_methods)]
-        state.register_catalog_list(catalogs);
-        state.mark_start_execution();
-        Ok(state)
+    ) -> Result<StatementState> {
+        Ok(self.made(settings)?.take(catalogs))
     }
 
     /// Returns the state to make a physical plan with that one thread runs, for plans that read
@@ -135,12 +130,13 @@ impl Engine {
     pub fn undivided(&self, settings: &PlanSettings) -> Result<Arc<SessionState>> {
         let key = (settings.time_zone.clone(), settings.names);
         let made = self.undivided.try_get_with(key, || {
-            let made = self.made(settings)?;
+            let shelf = self.made(settings)?;
+            let made = &shelf.made;
             let rules = made.physical_optimizers().iter();
             let rules = rules.filter(|rule| !OF_MANY_ROWS.contains(&rule.name()));
             let rules = rules.cloned().collect();
             let config = made.config().clone().with_target_partitions(1);
-            let mut state = SessionStateBuilder::new_from_existing(SessionState::clone(&made))
+            let mut state = SessionStateBuilder::new_from_existing(made.clone())
                 .with_config(config)
                 .with_physical_optimizer_rules(rules)
                 .build();
@@ -151,13 +147,13 @@ impl Engine {
         made.map_err(|error: Arc<Error>| Error::clone(&error))
     }
 
-    /// Returns the state that those of all sessions with such settings are copies of.
-    fn made(&self, settings: &PlanSettings) -> Result<Arc<SessionState>> {
+    /// Returns the states of sessions with such settings.
+    fn made(&self, settings: &PlanSettings) -> Result<Arc<Shelf>> {
         let key = (settings.time_zone.clone(), settings.names);
         let made = self.states.try_get_with(key, || {
             let mut state = states::of_settings(&self.base, &self.library, settings)?;
             (self.library.register_last)(&mut state, settings.names).map_err(from_engine)?;
-            Ok(Arc::new(state))
+            Ok(Shelf::new(state))
         });
         made.map_err(|error: Arc<Error>| Error::clone(&error))
     }

@@ -4,4 +4,5 @@ pub(crate) mod engine;
 pub(crate) mod functions;
 pub(crate) mod library;
 pub(crate) mod settings;
+pub(crate) mod statement_state;
 pub(crate) mod states;

@@ -38,7 +38,7 @@ struct ReadDates(DateOrder);
 hidden_option!(ReadDates, "dates");
 
 /// Sets the order in which a state reads dates of numbers.
-pub fn read_dates(state: &mut SessionState, order: DateOrder) {
+pub(crate) fn read_dates(state: &mut SessionState, order: DateOrder) {
     if order_of(state.config_options()) != order {
         let options = state.config_mut().options_mut();
         options.extensions.insert(ReadDates(order));

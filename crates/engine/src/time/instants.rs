@@ -31,7 +31,7 @@ pub(super) const CLOCK_TIMESTAMP: &str = "clock_timestamp";
 /// Begins a statement in a state.
 ///
 /// `block_began`: when the transaction block began that the statement is in.
-pub fn begin_statement(state: &mut SessionState, block_began: Option<DateTime<Utc>>) {
+pub(crate) fn begin_statement(state: &mut SessionState, block_began: Option<DateTime<Utc>>) {
     let began = StatementBegan(Utc::now());
     // A state that was in a block has the time of an earlier statement.
     let has_own = state.config_options().extensions.get::<StatementBegan>();

@@ -94,7 +94,8 @@ pub use clock::Clock;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 pub(crate) use date_bounds::DateBounds;
-pub use date_order::{DateOrder, read_dates};
+pub use date_order::DateOrder;
+pub(crate) use date_order::read_dates;
 pub(crate) use date_series::register_date_series;
 pub use day_times::end_of_day;
 pub use extracted::{extracted, extracted_type, times_of_extracted};
@@ -105,7 +106,7 @@ pub use input::{
     date_of_text, instant_of_text, interval_in_words, interval_of_text, rounded_interval_in_words,
     time_of_text, timestamp_of_text,
 };
-pub use instants::begin_statement;
+pub(crate) use instants::begin_statement;
 pub(crate) use instants::register_instants;
 pub use interval_fields::LastField;
 pub use length::length_of;

@@ -11,10 +11,9 @@ use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use lakegate_catalog::store::Draft;
 use lakegate_dialect::postgres::pg_catalog::{self, PgCatalog};
 use lakegate_dialect::postgres::{NamedApart, sorts_by_number};
-use lakegate_engine::time::begin_statement;
 use lakegate_engine::{
-    LargeValues, Names, PlanSettings, check_names, early_schema, with_equal_parts, with_offsets,
-    with_shown_names, without_full_lists,
+    LargeValues, Names, PlanSettings, StatementState, check_names, early_schema, with_equal_parts,
+    with_offsets, with_shown_names, without_full_lists,
 };
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -44,7 +43,7 @@ pub(crate) struct Planning {
     pub block_began: Option<DateTime<Utc>>,
     /// The limits of the query.
     pub limits: WorkgroupLimits,
-    pub state: Arc<SessionState>,
+    pub state: Arc<StatementState>,
     /// The stores that the plan may read.
     pub stores: Arc<QueryStores>,
     pub lake: Arc<QueryLake>,
@@ -104,7 +103,7 @@ impl Planning {
     pub(crate) fn begun_now(mut self) -> Self {
         let of_block = self.settings.names == Names::Postgres;
         let block_began = self.block_began.filter(|_| of_block);
-        begin_statement(Arc::make_mut(&mut self.state), block_began);
+        Arc::make_mut(&mut self.state).begin(block_began);
         self
     }
 

@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use datafusion::execution::SessionState;
 use lakegate_catalog::model::Table;
 use lakegate_dialect::Dialect;
 use lakegate_dialect::postgres::pg_catalog::{PgCatalog, oids};
 use lakegate_dialect::postgres::{CatalogReferences, SessionControl, SessionInfo, enclose_joins};
-use lakegate_engine::time::{DateOrder, begin_statement, read_dates};
-use lakegate_engine::{CATALOG, Names, PlanSettings};
+use lakegate_engine::time::DateOrder;
+use lakegate_engine::{CATALOG, Names, PlanSettings, StatementState};
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
 use lakegate_lake::scan::QueryLake;
@@ -42,7 +41,7 @@ pub(crate) struct NameScope {
 
 /// The state in which a statement is planned for a principal.
 pub(crate) struct NameState {
-    pub state: SessionState,
+    pub state: StatementState,
     pub settings: PlanSettings,
     /// The current database, for the history.
     pub database: String,
@@ -232,13 +231,14 @@ impl Session {
         let catalogs = PolicyCatalogs::new(view, Arc::new(views), built_in, path, zone);
         let engine = &self.gateway.engine;
         let mut state = engine.session(&plan_settings, Arc::new(catalogs))?;
-        system
-            .install(&mut state, references, plan_settings.names)
-            .map_err(from_engine)?;
-        if plan_settings.names == Names::Postgres && moment.block_began.is_some() {
-            begin_statement(&mut state, moment.block_began);
+        let additions = system.additions(&state, references, plan_settings.names);
+        if !additions.is_empty() {
+            additions.install(state.own()).map_err(from_engine)?;
         }
-        read_dates(&mut state, date_order);
+        if plan_settings.names == Names::Postgres && moment.block_began.is_some() {
+            state.begin(moment.block_began);
+        }
+        state.read_dates(date_order);
         Ok(NameState {
             state,
             settings: plan_settings,

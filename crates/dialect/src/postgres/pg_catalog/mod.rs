@@ -8,7 +8,7 @@
 //! let references = pg_catalog::rewrite(&mut statement, names)?;          // Postgres' syntax to the engine's
 //! let system = PgCatalog::open(session, source, &references).await?;
 //! built_in.extend(system.schemas());                                     // before the session state is built
-//! system.install(&mut state, &references, names)?;                       // functions, operators
+//! system.additions(&state, &references, names).install(&mut state)?;      // functions, operators
 //! let plan = system.finish(state.statement_to_plan(statement).await?)?;  // numbers as names, where visible
 //! system.read_constants(&plan).await?;                                   // 'orders'::regclass
 //! let plan = pg_catalog::without_empty_relations(plan)?;                 // before it is optimised
@@ -39,6 +39,7 @@ use datafusion::catalog::SchemaProvider;
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::sql::sqlparser::ast::Statement;
 use lakegate_engine::Names;
@@ -199,47 +200,35 @@ impl PgCatalog {
         [schema(&PG_CATALOG), schema(&INFORMATION_SCHEMA)]
     }
 
-    /// Registers the functions of the session and of its catalog that the statement calls, and the
-    /// operators on untyped literals. `names`: those of the functions of the session.
+    /// Returns the functions of the session and of its catalog that the statement calls, and the
+    /// operators on untyped literals. `names`: those of the functions of the session. `state`: has the
+    /// functions that all sessions share.
     ///
     /// The operators are only for statements that read the catalog: other queries are planned
     /// unchanged.
-    ///
-    /// # Errors
-    ///
-    /// The engine rejects a function or the operators.
-    pub fn install(
+    pub fn additions(
         &self,
-        state: &mut SessionState,
+        state: &SessionState,
         references: &CatalogReferences,
         names: Names,
-    ) -> Result<()> {
+    ) -> Additions {
         let called = references.called.as_ref();
-        let made = made::made_for(called, state, &self.session, &self.lookup);
-        register_all(state, made, names)?;
+        let made = made::made_for(called, state, &self.session, &self.lookup).into_iter();
+        let mut functions: Vec<_> = made.filter(|made| is_registered(made, names)).collect();
         for name in &references.functions {
             if let Some(function) = absent(name)
                 && !keeps(names, name)
+                && !functions.iter().any(|made| is_named(made, name))
                 && state.udf(name).is_err()
             {
-                state.register_udf(function)?;
+                functions.push(function);
             }
         }
-        if !keeps(names, coalesce::COALESCE) {
-            coalesce::register(state)?;
+        let operators = asks_the_catalog(references).then(postgres::planner);
+        Additions {
+            functions,
+            operators,
         }
-        if !keeps(names, coalesce::ARRAY) {
-            coalesce::register_array(state)?;
-        }
-        if let Some(operators) = postgres::json_operators() {
-            state.register_expr_planner(operators)?;
-        }
-        state.register_expr_planner(postgres::typed_text_operators())?;
-        if !asks_the_catalog(references) {
-            return Ok(());
-        }
-        state.register_expr_planner(postgres::planner())?;
-        Ok(())
     }
 
     /// Returns the plan of a whole query, with the names that a client sees for `regclass` and
@@ -259,32 +248,68 @@ impl PgCatalog {
     }
 }
 
-/// Registers the functions that are the same for all sessions, in the states that those of sessions
-/// with these names are copies of.
-///
-/// # Errors
-///
-/// The engine rejects a function.
-pub(crate) fn register_shared(state: &mut SessionState, names: Names) -> Result<()> {
-    register_all(state, postgres::shared_functions().iter().cloned(), names)
+/// What a statement needs in its state that others do not.
+#[derive(Debug)]
+pub struct Additions {
+    functions: Vec<Arc<ScalarUDF>>,
+    operators: Option<Arc<dyn ExprPlanner>>,
 }
 
-/// # Errors
-///
-/// The engine rejects a function.
-fn register_all(
-    state: &mut SessionState,
-    functions: impl IntoIterator<Item = Arc<ScalarUDF>>,
-    names: Names,
-) -> Result<()> {
-    for function in functions {
-        // Registering a function replaces those that have its other names.
-        let mut others = function.aliases().iter();
-        if !keeps(names, function.name()) && !others.any(|name| keeps(names, name)) {
+impl Additions {
+    /// Returns whether the state may stay as it is.
+    pub fn is_empty(&self) -> bool {
+        self.functions.is_empty() && self.operators.is_none()
+    }
+
+    /// Registers them in the state of the statement.
+    ///
+    /// # Errors
+    ///
+    /// The engine rejects a function or the operators.
+    pub fn install(self, state: &mut SessionState) -> Result<()> {
+        for function in self.functions {
             state.register_udf(function)?;
         }
+        match self.operators {
+            Some(operators) => state.register_expr_planner(operators),
+            None => Ok(()),
+        }
     }
-    Ok(())
+}
+
+/// Registers the functions and operators that are the same for all sessions, in the states that those
+/// of sessions with these names are copies of.
+///
+/// # Errors
+///
+/// The engine rejects a function or the operators.
+pub(crate) fn register_shared(state: &mut SessionState, names: Names) -> Result<()> {
+    for function in postgres::shared_functions() {
+        if is_registered(function, names) {
+            state.register_udf(Arc::clone(function))?;
+        }
+    }
+    if !keeps(names, coalesce::COALESCE) {
+        coalesce::register(state)?;
+    }
+    if !keeps(names, coalesce::ARRAY) {
+        coalesce::register_array(state)?;
+    }
+    if let Some(operators) = postgres::json_operators() {
+        state.register_expr_planner(operators)?;
+    }
+    state.register_expr_planner(postgres::typed_text_operators())
+}
+
+/// Returns whether sessions with these names get a function. Registering one replaces those that have
+/// its other names.
+fn is_registered(function: &ScalarUDF, names: Names) -> bool {
+    let mut others = function.aliases().iter();
+    !keeps(names, function.name()) && !others.any(|name| keeps(names, name))
+}
+
+fn is_named(function: &ScalarUDF, name: &str) -> bool {
+    function.name() == name || function.aliases().iter().any(|alias| alias == name)
 }
 
 /// Returns whether sessions with these names have another function of this name.

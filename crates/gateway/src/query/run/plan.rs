@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::FutureExt;
@@ -191,7 +192,10 @@ impl QueryContext {
                 true => Some(engine.undivided(&planning.settings)?),
                 false => None,
             };
-            let state = undivided.as_ref().unwrap_or(&planning.state);
+            let state: &SessionState = match &undivided {
+                Some(state) => state,
+                None => &planning.state,
+            };
             let above = |plan| match order {
                 Some(order) => order.above(plan),
                 None => plan,

@@ -258,7 +258,8 @@ fn state_of(system: &PgCatalog, references: &CatalogReferences) -> Result<Sessio
     untyped_texts::register(&mut state)?;
     lakegate_engine::arrays::register(&mut state)?;
     register_shared(&mut state, Names::Postgres)?;
-    system.install(&mut state, &references, Names::Postgres)?;
+    let additions = system.additions(&state, &references, Names::Postgres);
+    additions.install(&mut state)?;
     Ok(state)
 }
 
