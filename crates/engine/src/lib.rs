@@ -109,6 +109,7 @@ pub use negation::NEGATION;
 pub use numbers::decimal_texts::number as exact_decimal;
 pub use numbers::integer_literals::LITERAL;
 pub use numbers::open_numerics::OPEN_NUMERIC;
+pub use numbers::shown_digits::with_shown_digits;
 pub use operand_types::MarkedLiterals;
 pub use runtime::cpu::{CpuRuntime, STACK};
 pub use runtime::cpu_time::{CpuMeter, current, metered};
