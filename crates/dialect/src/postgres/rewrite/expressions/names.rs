@@ -50,7 +50,7 @@ impl Rewriter<'_> {
     }
 }
 
-/// Rewrites a field of a row to a call, and completes the subscripts of an array.
+/// Rewrites a field of a row, and slices of arrays of several dimensions, to calls.
 ///
 /// # Errors
 ///
@@ -60,7 +60,7 @@ pub(super) fn access(expr: &mut Expr) -> Result<(), Error> {
         return Ok(());
     };
     let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain.as_slice() else {
-        return slices::complete(access_chain);
+        return slices::rewrite(expr);
     };
     let field = folded(field);
     let field = build::text(unnamed_field(root, &field).unwrap_or(field));
