@@ -220,7 +220,7 @@ fn subquery(call: Call) -> Result<TableFactor, Error> {
             Rows::Lists(lists) => (lists, vec![], vec![]),
             Rows::One(value) => {
                 let names = column_names(alias.as_ref(), &name, 1).into_iter();
-                let items = names.map(|name| build::aliased(value.clone(), name));
+                let items = names.map(|name| build::aliased(value.as_ref().clone(), name));
                 return derived(items.collect(), alias, &name);
             }
         },
@@ -261,7 +261,7 @@ enum Rows {
     /// The items of lists, side by side.
     Lists(Vec<Expr>),
     /// A row with a value.
-    One(Expr),
+    One(Box<Expr>),
 }
 
 /// Returns the rows of a function that is not about JSON.
@@ -285,7 +285,8 @@ fn rows_of(name: &str, args: Vec<Expr>) -> Result<Rows, Error> {
         // Any other function of the session is a table of one row, as in Postgres.
         _ => {
             let call = calls::call(name, &args)?;
-            return Ok(Rows::One(call.unwrap_or_else(|| build::call(name, args))));
+            let row = call.unwrap_or_else(|| build::call(name, args));
+            return Ok(Rows::One(Box::new(row)));
         }
     };
     Ok(Rows::Lists(vec![list]))

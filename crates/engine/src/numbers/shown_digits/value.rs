@@ -150,7 +150,8 @@ fn nearest(dividend: i256, divisor: i256) -> Option<i256> {
 /// Returns digits with a point before the last ones.
 fn pointed(negative: bool, digits: &str, scale: usize) -> String {
     let sign = if negative { "-" } else { "" };
-    let digits = format!("{digits:0>1$}", scale + 1);
+    let width = scale + 1;
+    let digits = format!("{digits:0>width$}");
     let (whole, fraction) = digits.split_at(digits.len() - scale);
     match fraction {
         "" => format!("{sign}{whole}"),
@@ -402,7 +403,7 @@ mod tests {
             (1.23e-7, "0.000000123"),
             (1.0 / 3.0, "0.333333333333333"),
             (-0.0, "0"),
-            (123_456_789.123_456_789, "123456789.123457"),
+            (123_456_789.123_456_79, "123456789.123457"),
             (f64::NAN, "NaN"),
             (f64::NEG_INFINITY, "-Infinity"),
         ] {
