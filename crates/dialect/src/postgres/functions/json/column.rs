@@ -16,7 +16,7 @@ use lakegate_engine::{bounded, stop, write_interval};
 use lakegate_lake::float_text::{put_f32, put_f64};
 
 use super::write::write_string;
-use super::{Cell, is_json};
+use super::{Cell, is_json, names_object};
 
 /// The values of a column, with those of its parts.
 enum Column {
@@ -76,6 +76,7 @@ fn read(array: &ArrayRef, field: &Field) -> Result<Column> {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if is_json(field) => {
             Column::Bare(plain(array)?)
         }
+        number if number.is_integer() && names_object(field) => Column::Quoted(plain(array)?),
         DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
             return read(&cast(array, &DataType::Binary)?, field);
         }

@@ -373,6 +373,13 @@ fn is_json(field: &Field) -> bool {
             .is_some_and(|name| name == EXTENSION.1)
 }
 
+/// Returns whether the numbers of a column are those of objects or transactions, which are no numbers in
+/// JSON.
+fn names_object(field: &Field) -> bool {
+    let pg_type = field.metadata().get(PG_TYPE).map(String::as_str);
+    matches!(pg_type, Some("oid" | "xid" | "cid" | "xid8"))
+}
+
 /// Returns the bytes that a result holds.
 fn size_of(cell: &Cell<'_>) -> usize {
     match cell {
