@@ -237,6 +237,20 @@ async fn questions_about_one_table_read_one_table() {
             &[],
             &[],
         ),
+        // Domains and enums are made of no rows.
+        (
+            "SELECT t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype = 'd'",
+            5,
+            &[],
+            &[],
+        ),
+        (
+            "SELECT t.typname, e.typname FROM pg_type t JOIN pg_type e ON e.oid = t.typbasetype \
+             WHERE t.typtype IN ('d', 'e') AND t.typcategory = 'N'",
+            1,
+            &[],
+            &[],
+        ),
         (
             "SELECT e.typname FROM pg_type t JOIN pg_type e ON e.oid = t.typelem WHERE t.typname = '_users'",
             1,
