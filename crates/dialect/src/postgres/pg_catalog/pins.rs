@@ -98,6 +98,9 @@ impl RelationPins {
             {
                 pins.whole_relations = true;
             }
+            if relation == "pg_class" && excludes_relations(&column, &values) {
+                pins.hold_to_nothing();
+            }
             pins.without_row_types |= relation == "pg_type" && excludes_row_types(&column, &values);
             let Some(identifies) = identifies(relation, &column) else {
                 continue;
@@ -228,6 +231,17 @@ impl RelationPins {
     }
 }
 
+/// Returns whether a column of `pg_class` has none of these values: relations are tables and views.
+fn excludes_relations(column: &str, values: &[ScalarValue]) -> bool {
+    column == "relkind" && has_none_of(&["r", "v"], values)
+}
+
+/// Returns whether values are texts, and none of these.
+fn has_none_of(taken: &[&str], values: &[ScalarValue]) -> bool {
+    let is_taken = |text: &String| taken.contains(&text.as_str());
+    values.iter().all(is_text) && !texts(values).iter().any(is_taken)
+}
+
 /// Returns whether a column of `pg_type` has none of these values for the types that are made of the rows of
 /// relations: composite ones, and arrays of them.
 fn excludes_row_types(column: &str, values: &[ScalarValue]) -> bool {
@@ -236,10 +250,7 @@ fn excludes_row_types(column: &str, values: &[ScalarValue]) -> bool {
         "typcategory" => ["C", "A"],
         _ => return false,
     };
-    values.iter().all(is_text)
-        && texts(values)
-            .iter()
-            .all(|text| !taken.contains(&text.as_str()))
+    has_none_of(&taken, values)
 }
 
 /// Returns the names of the relations whose types may have these names: that of rows has the relation's

@@ -92,6 +92,22 @@ fn kinds_of_types_may_leave_out_those_of_rows() {
 }
 
 #[test]
+fn relations_are_tables_and_views() {
+    for (values, none) in [
+        (vec!["S", ""], true),
+        (vec!["c"], true),
+        (vec!["r", "S"], false),
+        (vec!["v"], false),
+    ] {
+        let filter = col("relkind").in_list(values.into_iter().map(lit).collect(), false);
+        let pins = RelationPins::of("pg_class", std::slice::from_ref(&filter));
+        let admitted = pins.admit((0, "curated"), "orders", 100_003);
+        assert_eq!(!admitted, none, "{filter}");
+        assert_eq!(pins.tables() == Pins::none(), none, "{filter}");
+    }
+}
+
+#[test]
 fn types_are_of_relations_by_number_and_by_name() {
     let admits = |filter: Expr| {
         let pins = RelationPins::of("pg_type", &[filter]);
