@@ -373,11 +373,10 @@ fn is_json(field: &Field) -> bool {
             .is_some_and(|name| name == EXTENSION.1)
 }
 
-/// Returns whether the numbers of a column are those of objects or transactions, which are no numbers in
-/// JSON.
-fn names_object(field: &Field) -> bool {
-    let pg_type = field.metadata().get(PG_TYPE).map(String::as_str);
-    matches!(pg_type, Some("oid" | "xid" | "cid" | "xid8"))
+/// Returns whether a column is shown as one of these types.
+fn is_of(field: &Field, types: &[&str]) -> bool {
+    let pg_type = field.metadata().get(PG_TYPE);
+    pg_type.is_some_and(|pg_type| types.contains(&pg_type.as_str()))
 }
 
 /// Returns the bytes that a result holds.
