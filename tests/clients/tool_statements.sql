@@ -680,3 +680,88 @@ SELECT e.oid, c.tables, e.extname FROM pg_catalog.pg_extension e JOIN pg_namespa
 -- rows: some
 SELECT d.datname, r.rolname AS owner, pg_encoding_to_char(encoding) AS encoding, (SELECT description FROM pg_catalog.pg_shdescription s WHERE d.oid = s.objoid AND s.classoid = 'pg_database'::regclass) AS comment, d.datcollate FROM pg_catalog.pg_database d LEFT JOIN pg_catalog.pg_roles r ON (d.datdba = r.oid)
 WHERE NOT d.datistemplate ORDER BY d.datname
+
+-- Postgrex: types
+-- columns: oid oid, typname name, typsend regproc, typreceive regproc, typoutput regproc, typinput regproc, coalesce oid, coalesce oid, array oid[]
+-- rows: some
+SELECT t.oid, t.typname, t.typsend, t.typreceive, t.typoutput, t.typinput, coalesce(d.typelem, t.typelem), coalesce(r.rngsubtype, 0), ARRAY (SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) FROM pg_type AS t LEFT JOIN pg_type AS d ON t.typbasetype = d.oid LEFT JOIN pg_range AS r ON r.rngtypid = t.oid OR r.rngmultitypid = t.oid OR (t.typbasetype <> 0 AND r.rngtypid = t.typbasetype) WHERE (t.typrelid = 0) AND (t.typelem = 0 OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_type s WHERE s.typrelid != 0 AND s.oid = t.typelem))
+
+-- Npgsql 8: types
+-- columns: nspname name, oid oid, typname name, typtype char, typnotnull bool, elemtypoid oid
+-- rows: some
+SELECT ns.nspname, t.oid, t.typname, t.typtype, t.typnotnull, t.elemtypoid FROM ( SELECT typ.oid, typ.typnamespace, typ.typname, typ.typtype, typ.typrelid, typ.typnotnull, typ.relkind, elemtyp.oid AS elemtypoid, elemtyp.typname AS elemtypname, elemcls.relkind AS elemrelkind, CASE WHEN elemproc.proname='array_recv' THEN 'a' ELSE elemtyp.typtype END AS elemtyptype, typ.typcategory FROM (SELECT typ.oid, typnamespace, typname, typrelid, typnotnull, relkind, typelem AS elemoid, CASE WHEN proc.proname='array_recv' THEN 'a' ELSE typ.typtype END AS typtype, CASE WHEN proc.proname='array_recv' THEN typ.typelem WHEN typ.typtype='r' THEN rngsubtype WHEN typ.typtype='m' THEN (SELECT rngtypid FROM pg_range WHERE rngmultitypid = typ.oid) WHEN typ.typtype='d' THEN typ.typbasetype END AS elemtypoid, typ.typcategory FROM pg_type AS typ LEFT JOIN pg_class AS cls ON (cls.oid = typ.typrelid) LEFT JOIN pg_proc AS proc ON proc.oid = typ.typreceive LEFT JOIN pg_range ON (pg_range.rngtypid = typ.oid)) AS typ LEFT JOIN pg_type AS elemtyp ON elemtyp.oid = elemtypoid LEFT JOIN pg_class AS elemcls ON (elemcls.oid = elemtyp.typrelid) LEFT JOIN pg_proc AS elemproc ON elemproc.oid = elemtyp.typreceive) AS t JOIN pg_namespace AS ns ON (ns.oid = typnamespace) WHERE (typtype IN ('b', 'r', 'm', 'e', 'd') OR (typtype = 'c' AND relkind='c') OR (typtype = 'p' AND typname IN ('record', 'void', 'unknown')) OR (typtype = 'a' AND (elemtyptype IN ('b', 'r', 'm', 'e', 'd') OR (elemtyptype = 'p' AND elemtypname IN ('record', 'void')) OR (elemtyptype = 'c' AND elemrelkind='c')))) ORDER BY CASE WHEN typtype IN ('b', 'e', 'p') THEN 0 WHEN typtype = 'c' THEN 1 WHEN typtype = 'r' THEN 2 WHEN typtype = 'm' THEN 3 WHEN typtype = 'd' AND elemtyptype <> 'a' THEN 4 WHEN typtype = 'a' THEN 5 WHEN typtype = 'd' AND elemtyptype = 'a' THEN 6 END
+
+-- Npgsql 8: columns of rows
+-- columns: oid oid, attname name, atttypid oid
+-- rows: none
+SELECT typ.oid, att.attname, att.atttypid FROM pg_type AS typ JOIN pg_namespace AS ns ON (ns.oid = typ.typnamespace) JOIN pg_class AS cls ON (cls.oid = typ.typrelid) JOIN pg_attribute AS att ON (att.attrelid = typ.typrelid) WHERE (typ.typtype = 'c' AND cls.relkind='c') AND attnum > 0 AND NOT attisdropped ORDER BY typ.oid, att.attnum
+
+-- usql: tables and sizes
+-- columns: Schema name, Name name, Type text, Rows int8, Size text, Description text
+-- rows: some
+SELECT n.nspname as "Schema", c.relname as "Name", CASE c.relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'i' THEN 'index' WHEN 'S' THEN 'sequence' WHEN 's' THEN 'special' WHEN 'f' THEN 'foreign table' WHEN 'p' THEN 'partitioned table' WHEN 'I' THEN 'partitioned index' ELSE 'unknown' END as "Type", COALESCE((c.reltuples / NULLIF(c.relpages, 0)) * (pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::int), 0)::bigint as "Rows", pg_catalog.pg_size_pretty(pg_catalog.pg_table_size(c.oid)) as "Size", COALESCE(pg_catalog.obj_description(c.oid, 'pg_class'), '') as "Description" FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_toast' AND n.nspname <> 'pg_catalog' ORDER BY 1,3,2
+
+-- DBeaver: types
+-- columns: oid oid, oid oid, typname name, typnamespace oid, typowner oid, typlen int2, typbyval bool, typtype char, typcategory char, typispreferred bool, typisdefined bool, typdelim char, typrelid oid, typsubscript regproc, typelem oid, typarray oid, typinput regproc, typoutput regproc, typreceive regproc, typsend regproc, typmodin regproc, typmodout regproc, typanalyze regproc, typalign char, typstorage char, typnotnull bool, typbasetype oid, typtypmod int4, typndims int4, typcollation oid, typdefaultbin 194, typdefault text, typacl aclitem[], relkind char, base_type_name text, description text
+-- rows: some
+SELECT t.oid,t.*,c.relkind,format_type(nullif(t.typbasetype, 0), t.typtypmod) as base_type_name, d.description FROM pg_catalog.pg_type t LEFT OUTER JOIN pg_catalog.pg_type et ON et.oid=t.typelem LEFT OUTER JOIN pg_catalog.pg_class c ON c.oid=t.typrelid LEFT OUTER JOIN pg_catalog.pg_description d ON t.oid=d.objoid WHERE t.typname IS NOT NULL AND (c.relkind IS NULL OR c.relkind = 'c') AND (et.typcategory IS NULL OR et.typcategory <> 'C') ORDER BY t.oid
+
+-- DBeaver: sizes
+-- columns: oid oid, total_rel_size int8, rel_size int8
+-- rows: some
+SELECT c.oid, pg_catalog.pg_total_relation_size(c.oid) as total_rel_size, pg_catalog.pg_relation_size(c.oid) as rel_size FROM pg_class c WHERE c.relnamespace=(select oid from pg_namespace where nspname='curated')
+
+-- Diesel: a type and its array
+-- columns: oid oid, typarray oid
+-- rows: some
+SELECT "pg_type"."oid", "pg_type"."typarray" FROM "pg_type" INNER JOIN "pg_namespace" ON "pg_type"."typnamespace" = "pg_namespace"."oid" WHERE "pg_type"."typname" = 'orders' AND "pg_namespace"."nspname" = 'curated' LIMIT 1
+
+-- pgAdmin: sizes
+-- columns: Table name name, Tuples inserted int8, Live tuples int8, Total Size text
+-- rows: some
+SELECT st.relname AS "Table name", n_tup_ins AS "Tuples inserted", n_live_tup AS "Live tuples", pg_catalog.pg_size_pretty(pg_catalog.pg_relation_size(st.relid) + CASE WHEN cl.reltoastrelid = 0 THEN 0 ELSE pg_catalog.pg_relation_size(cl.reltoastrelid) + COALESCE((SELECT SUM(pg_catalog.pg_relation_size(indexrelid)) FROM pg_catalog.pg_index WHERE indrelid=cl.reltoastrelid)::int8, 0) END + COALESCE((SELECT SUM(pg_catalog.pg_relation_size(indexrelid)) FROM pg_catalog.pg_index WHERE indrelid=st.relid)::int8, 0)) AS "Total Size" FROM pg_catalog.pg_stat_all_tables st JOIN pg_catalog.pg_class cl on cl.oid=st.relid and cl.relkind IN ('r','s','t','p') WHERE schemaname = 'curated' ORDER BY st.relname
+
+-- PostgREST: tables
+-- columns: table_schema name, table_name name, table_description text, is_view bool, insertable bool, pk_cols name[], columns json
+-- rows: some
+WITH columns AS ( SELECT c.oid AS relid, a.attname::name AS column_name, d.description AS description, CASE WHEN (t.typbasetype != 0) AND (ad.adbin IS NULL) THEN pg_get_expr(t.typdefaultbin, 0) WHEN a.attidentity = 'd' THEN format('nextval(%s)', quote_literal(seqsch.nspname || '.' || seqclass.relname)) WHEN a.attgenerated = 's' THEN null ELSE pg_get_expr(ad.adbin, ad.adrelid)::text END AS column_default, not (a.attnotnull OR t.typtype = 'd' AND t.typnotnull) AS is_nullable, CASE WHEN t.typtype = 'd' THEN CASE WHEN bt.typnamespace = 'pg_catalog'::regnamespace THEN format_type(bt.oid, null::integer) ELSE format_type(a.atttypid, a.atttypmod) END ELSE CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN format_type(a.atttypid, null::integer) ELSE format_type(a.atttypid, a.atttypmod) END END::text AS data_type, format_type(a.atttypid, a.atttypmod)::text AS nominal_data_type, information_schema._pg_char_max_length(information_schema._pg_truetypid(a.*, t.*), information_schema._pg_truetypmod(a.*, t.*))::integer AS character_maximum_length, bt.oid AS base_type, a.attnum::integer AS position FROM pg_attribute a LEFT JOIN pg_description AS d ON d.objoid = a.attrelid and d.objsubid = a.attnum and d.classoid = 'pg_class'::regclass LEFT JOIN pg_attrdef ad ON a.attrelid = ad.adrelid AND a.attnum = ad.adnum JOIN pg_class c ON a.attrelid = c.oid JOIN pg_type t ON a.atttypid = t.oid LEFT JOIN pg_type bt ON t.typtype = 'd' AND t.typbasetype = bt.oid LEFT JOIN pg_depend seq ON seq.refobjid = a.attrelid AND seq.refobjsubid = a.attnum AND seq.deptype = 'i' LEFT JOIN pg_class seqclass ON seqclass.oid = seq.objid LEFT JOIN pg_namespace seqsch ON seqsch.oid = seqclass.relnamespace WHERE NOT pg_is_other_temp_schema(c.relnamespace) AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind in ('r', 'v', 'f', 'm', 'p') AND c.relnamespace = ANY('{curated}'::regnamespace[]) ), columns_agg AS ( SELECT relid, json_object_agg(column_name, json_build_object('name', column_name, 'type', data_type, 'pos', position) order by position) AS columns FROM columns GROUP BY relid ), tbl_pk_cols AS ( SELECT r.oid AS relid, array_agg(a.attname ORDER BY a.attname) AS pk_cols FROM pg_class r JOIN pg_constraint c ON r.oid = c.conrelid JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = ANY (c.conkey) WHERE c.contype in ('p') AND r.relkind IN ('r', 'p') AND r.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) AND NOT pg_is_other_temp_schema(r.relnamespace) AND NOT a.attisdropped GROUP BY r.oid ) SELECT n.nspname AS table_schema, c.relname AS table_name, d.description AS table_description, c.relkind IN ('v','m') as is_view, (c.relkind IN ('r','p') OR (c.relkind in ('v','f') AND (pg_relation_is_updatable(c.oid::regclass, TRUE) & 8) = 8)) AS insertable, coalesce(tpks.pk_cols, '{}') as pk_cols, coalesce(cols_agg.columns, '{}') as columns FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_description d on d.objoid = c.oid and d.objsubid = 0 and d.classoid = 'pg_class'::regclass LEFT JOIN tbl_pk_cols tpks ON c.oid = tpks.relid LEFT JOIN columns_agg cols_agg ON c.oid = cols_agg.relid WHERE c.relkind IN ('v','r','m','f','p') AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) AND not c.relispartition ORDER BY table_schema, table_name
+
+-- Kysely: tables
+-- columns: column name, not_null bool, has_default bool, table name, table_type char, schema name, type name, type_schema name, column_description text, auto_incrementing text
+-- rows: some
+select "a"."attname" as "column", "a"."attnotnull" as "not_null", "a"."atthasdef" as "has_default", "c"."relname" as "table", "c"."relkind" as "table_type", "ns"."nspname" as "schema", "typ"."typname" as "type", "dtns"."nspname" as "type_schema", col_description(a.attrelid, a.attnum) as "column_description", pg_get_serial_sequence(quote_ident(ns.nspname) || '.' || quote_ident(c.relname), a.attname) as "auto_incrementing" from "pg_catalog"."pg_attribute" as "a" inner join "pg_catalog"."pg_class" as "c" on "a"."attrelid" = "c"."oid" inner join "pg_catalog"."pg_namespace" as "ns" on "c"."relnamespace" = "ns"."oid" inner join "pg_catalog"."pg_type" as "typ" on "a"."atttypid" = "typ"."oid" inner join "pg_catalog"."pg_namespace" as "dtns" on "typ"."typnamespace" = "dtns"."oid" where "c"."relkind" in ('r', 'v', 'p') and "ns"."nspname" !~ '^pg_' and "ns"."nspname" != 'information_schema' and "ns"."nspname" != 'crdb_internal' and has_schema_privilege(ns.nspname, 'USAGE') and "a"."attnum" >= 0 and "a"."attisdropped" != true order by "ns"."nspname", "c"."relname", "a"."attnum"
+
+-- jOOQ: types of rows
+-- columns: nspname name, typname name, attname name, attnum int2, attnotnull bool, format_type text, typname name
+-- rows: some
+select "n"."nspname", "t"."typname", "a"."attname", "a"."attnum", "a"."attnotnull", format_type("a"."atttypid", "a"."atttypmod"), "bt"."typname" from pg_type t join pg_namespace n on n.oid = t.typnamespace join pg_attribute a on a.attrelid = t.typrelid join pg_type bt on bt.oid = a.atttypid where t.typtype = 'c' and n.nspname = 'curated' and a.attnum > 0 order by 1,2,4
+
+-- Airbyte: size in blocks
+-- columns: current_setting int4, pg_relation_size int8
+-- rows: some
+WITH block_sz AS (SELECT current_setting('block_size')::int), rel_sz AS (select pg_relation_size('"curated"."orders"')) SELECT * from block_sz, rel_sz
+
+-- pgAdmin: types
+-- columns: oid oid, name name
+-- rows: none
+SELECT t.oid, t.typname AS name FROM pg_catalog.pg_type t LEFT OUTER JOIN pg_catalog.pg_type e ON e.oid=t.typelem LEFT OUTER JOIN pg_catalog.pg_class ct ON ct.oid=t.typrelid AND ct.relkind <> 'c' WHERE t.typtype != 'd' AND t.typname NOT LIKE E'\\_%' AND t.typnamespace = (select oid from pg_namespace where nspname='curated')::oid AND ct.oid is NULL ORDER BY t.typname
+
+-- DataGrip: types
+-- columns: type_id oid, type_state_number xid, type_name name, type_sub_kind char, type_category char, class_id oid, base_type_id oid, type_def text, dimensions_number int4, default_expression text, mandatory bool, owner name
+-- rows: none
+select T.oid as type_id, T.xmin as type_state_number, T.typname as type_name, T.typtype as type_sub_kind, T.typcategory as type_category, T.typrelid as class_id, T.typbasetype as base_type_id, case when T.typtype in ('c','e') then null else pg_catalog.format_type(T.typbasetype, T.typtypmod) end as type_def, T.typndims as dimensions_number, T.typdefault as default_expression, T.typnotnull as mandatory, pg_catalog.pg_get_userbyid(T.typowner) as "owner" from pg_catalog.pg_type T where T.typnamespace = 'curated'::regnamespace::oid and (T.typtype in ('d','e') or T.typtype = 'b' and T.typelem = 0::oid or (select relkind from pg_catalog.pg_class C where C.oid = T.typrelid) = 'c'::"char" or T.typtype = 'p' and not T.typisdefined ) order by 1
+
+-- PostGraphile: types of rows of the system
+-- columns: name name, typeId oid, type name, arrayItemTypeId oid, array name, isPgArray bool, classId oid
+-- rows: some
+SELECT c.relname AS name, c.reltype AS "typeId", t.typname AS type, nullif(t.typelem, 0) AS "arrayItemTypeId", a.typname AS array, (a.typelem <> 0 AND a.typlen = -1) AS "isPgArray", nullif(a.typrelid, 0) AS "classId" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_type t ON t.oid = c.reltype AND t.typrelid = c.oid JOIN pg_catalog.pg_type a ON a.oid = t.typarray AND a.typelem = t.oid WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind IN ('r', 'v')
+
+-- pg_dump: types
+-- columns: tableoid oid, oid oid, typname name, typnamespace oid, typacl aclitem[], acldefault aclitem[], typowner oid, typelem oid, typrelid oid, typarray oid, typrelkind char, typtype char, typisdefined bool, isarray bool
+-- rows: some
+SELECT tableoid, oid, typname, typnamespace, typacl, acldefault('T', typowner) AS acldefault, typowner, typelem, typrelid, typarray, CASE WHEN typrelid = 0 THEN ' '::"char" ELSE (SELECT relkind FROM pg_class WHERE oid = typrelid) END AS typrelkind, typtype, typisdefined, typname[0] = '_' AND typelem != 0 AND (SELECT typarray FROM pg_type te WHERE oid = pg_type.typelem) = oid AS isarray FROM pg_type
+
+-- pg_dump: privileges that are there from the start
+-- columns: objoid oid, classoid oid, objsubid int4, privtype char, initprivs aclitem[]
+-- rows: some
+SELECT objoid, classoid, objsubid, privtype, initprivs FROM pg_init_privs

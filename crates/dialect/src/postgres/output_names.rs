@@ -1,8 +1,8 @@
 //! PostgreSQL's names for the columns of a query.
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Expr, Query, SelectItem, SetExpr,
-    TimezoneInfo, TrimWhereField,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, Query,
+    SelectItem, SetExpr, TimezoneInfo, TrimWhereField,
 };
 use lakegate_engine::OutputNames;
 use lakegate_sql::IS_JSON;
@@ -123,10 +123,13 @@ fn type_name(data_type: &DataType) -> String {
         T::Int(_) | T::Integer(_) | T::Int4(_) => "int4".to_owned(),
         T::BigInt(_) | T::Int8(_) => "int8".to_owned(),
         T::SmallInt(_) | T::Int2(_) => "int2".to_owned(),
+        T::Char(_) | T::Character(_) => "bpchar".to_owned(),
+        T::Varchar(_) | T::CharVarying(_) | T::CharacterVarying(_) => "varchar".to_owned(),
+        T::Float(ExactNumberInfo::Precision(..25)) => "float4".to_owned(),
         T::Double(_) | T::DoublePrecision | T::Float8 | T::Float(_) => "float8".to_owned(),
         T::Real | T::Float4 => "float4".to_owned(),
         T::Boolean | T::Bool => "bool".to_owned(),
-        T::Decimal(_) | T::Numeric(_) => "numeric".to_owned(),
+        T::Decimal(_) | T::Dec(_) | T::Numeric(_) => "numeric".to_owned(),
         T::Timestamp(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => "timestamptz".to_owned(),
         T::Timestamp(..) => "timestamp".to_owned(),
         T::Time(_, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => "timetz".to_owned(),

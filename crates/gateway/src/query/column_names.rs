@@ -114,6 +114,18 @@ mod tests {
         assert!(names.0.last.is_none());
     }
 
+    // PostgreSQL 15.
+    #[test]
+    fn casts_are_named_as_their_types_are_in_the_catalog() {
+        let names = names(
+            "SELECT 'a'::char(3), 'a'::character, 'a'::character varying(2), '1'::float(24), '1'::float(25), 'a'::char[]",
+        );
+        assert_eq!(
+            names.0.first,
+            ["bpchar", "bpchar", "varchar", "float4", "float8", "bpchar"]
+        );
+    }
+
     #[test]
     fn columns_are_shown_as_their_casts_say() {
         use arrow::datatypes::{DataType, Field};

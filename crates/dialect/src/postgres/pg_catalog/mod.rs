@@ -50,7 +50,7 @@ pub use self::empty::{has_no_rows, without_empty_relations};
 pub use self::few::reads_few_rows;
 use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_SIZES, ABOUT_TABLES, Lookup, absent};
 pub(super) use self::functions::{
-    IDENTIFY_OBJECTS, is_reserved, objects as object_columns, tells_type,
+    IDENTIFY_OBJECTS, is_reserved, name_of_procedure, objects as object_columns, tells_type,
 };
 pub use self::functions::{object_number, type_name};
 pub use self::narrow::narrowed;

@@ -106,6 +106,16 @@ pub(crate) fn namespace_acl(catalog: &VisibleCatalog, database: &VisibleDatabase
     )])
 }
 
+/// Returns `relacl` of a relation of the system, which everybody may read.
+pub(super) fn system_relation_acl() -> Cell<'static> {
+    Cell::texts([format!("=r/{OWNER_NAME}")])
+}
+
+/// Returns `nspacl` of a schema of the system.
+pub(super) fn system_namespace_acl() -> Cell<'static> {
+    Cell::texts([format!("=U/{OWNER_NAME}")])
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

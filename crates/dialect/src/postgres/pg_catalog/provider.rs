@@ -131,7 +131,7 @@ impl SystemTable {
         match relation {
             // They also list the functions of the session.
             "pg_proc" | "routines" => false,
-            "pg_type" if self.known.without_row_types => true,
+            "pg_type" if pins.without_row_types || self.known.without_row_types => true,
             _ => {
                 FEW_ROWS.contains(&relation)
                     || self.is_always_empty()
@@ -213,7 +213,7 @@ impl TableProvider for SystemTable {
             .collect();
         let mut pins = RelationPins::of(self.shape.name, filters);
         pins.meet(&self.known);
-        pins.without_row_types = self.known.without_row_types;
+        pins.without_row_types |= self.known.without_row_types;
         let functions = match self.shape.name {
             "pg_proc" | "routines" => functions(state),
             _ => Vec::new(),

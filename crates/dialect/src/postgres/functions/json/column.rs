@@ -6,8 +6,8 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Field, Float32Type, Float64Type, IntervalMonthDayNanoType, IntervalUnit,
-    TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Field, Float32Type, Float64Type, Int64Type, IntervalMonthDayNanoType,
+    IntervalUnit, TimeUnit, TimestampMicrosecondType,
 };
 use chrono::{DateTime, Datelike, Timelike};
 use datafusion::error::Result;
@@ -16,7 +16,11 @@ use lakegate_engine::{bounded, stop, write_interval};
 use lakegate_lake::float_text::{put_f32, put_f64};
 
 use super::write::write_string;
-use super::{Cell, is_json};
+use super::{Cell, is_json, is_of};
+use crate::postgres::pg_catalog::name_of_procedure;
+
+/// The types of numbers of objects and transactions, which are no numbers in JSON.
+const OBJECTS: [&str; 4] = ["oid", "xid", "cid", "xid8"];
 
 /// The values of a column, with those of its parts.
 enum Column {
@@ -76,6 +80,11 @@ fn read(array: &ArrayRef, field: &Field) -> Result<Column> {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if is_json(field) => {
             Column::Bare(plain(array)?)
         }
+        DataType::Int64 if is_of(field, &["regproc"]) => {
+            let numbers = array.as_primitive::<Int64Type>().iter();
+            Column::Quoted(numbers.map(|oid| oid.map(name_of_procedure)).collect())
+        }
+        number if number.is_integer() && is_of(field, &OBJECTS) => Column::Quoted(plain(array)?),
         DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
             return read(&cast(array, &DataType::Binary)?, field);
         }

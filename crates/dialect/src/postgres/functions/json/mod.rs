@@ -373,6 +373,12 @@ fn is_json(field: &Field) -> bool {
             .is_some_and(|name| name == EXTENSION.1)
 }
 
+/// Returns whether a column is shown as one of these types.
+fn is_of(field: &Field, types: &[&str]) -> bool {
+    let pg_type = field.metadata().get(PG_TYPE);
+    pg_type.is_some_and(|pg_type| types.contains(&pg_type.as_str()))
+}
+
 /// Returns the bytes that a result holds.
 fn size_of(cell: &Cell<'_>) -> usize {
     match cell {

@@ -164,6 +164,14 @@ pub(super) fn about_types() -> Vec<Arc<ScalarUDF>> {
     udfs
 }
 
+/// Returns the name of a function as `regproc` shows it; its number if it has none.
+pub(in crate::postgres) fn name_of_procedure(oid: i64) -> String {
+    match oid {
+        0 => "-".to_owned(),
+        oid => procedures::name(oid).unwrap_or_else(|| oid.to_string()),
+    }
+}
+
 /// Returns functions as those of the engine.
 fn over(lookup: &Arc<Lookup>, functions: Vec<PgFunction>) -> Vec<Arc<ScalarUDF>> {
     let functions = functions.into_iter();

@@ -4,6 +4,7 @@
 //! sequences or policies in Postgres' sense. A column that a relation's function does not handle
 //! has Postgres' value for "nothing".
 
+mod initial_privileges;
 mod objects;
 pub(crate) mod roles;
 pub(crate) mod routines;
@@ -185,6 +186,9 @@ pub(crate) fn fill(
             objects::pg_class(input, row, column)
         }),
         "pg_attribute" => table.build(objects::attributes(input), objects::pg_attribute),
+        "pg_init_privs" => {
+            table.build(initial_privileges::all(), initial_privileges::pg_init_privs)
+        }
         "pg_description" => table.build(objects::descriptions(input), objects::pg_description),
         "pg_tables" => table.build(objects::tables(input), |row, column| {
             objects::pg_tables(input, row, column)

@@ -16,7 +16,7 @@ use crate::visible::{TableKind, VisibleColumn, VisibleDatabase, VisibleTable};
 
 type Value<'a> = Option<Cell<'a>>;
 
-const SYSTEM: [&std::sync::LazyLock<Shapes>; 2] = [&PG_CATALOG, &INFORMATION_SCHEMA];
+pub(super) const SYSTEM: [&std::sync::LazyLock<Shapes>; 2] = [&PG_CATALOG, &INFORMATION_SCHEMA];
 
 /// A namespace: a system schema, or a database.
 pub(crate) struct Namespace<'a> {
@@ -29,7 +29,7 @@ pub(crate) fn namespaces(input: &Input) -> Vec<Namespace<'_>> {
     let system = SYSTEM.iter().map(|shapes| Namespace {
         oid: shapes.namespace_oid,
         name: shapes.namespace,
-        acl: Some(Cell::texts([format!("=U/{OWNER_NAME}")])),
+        acl: Some(privileges::system_namespace_acl()),
     });
     let databases = input.catalog.databases.iter().map(|database| Namespace {
         oid: oids::namespace(database.id),
@@ -189,7 +189,7 @@ pub(super) fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -
             _ => Cell::text("n"),
         },
         "relacl" => match row {
-            Relation::System(..) => Cell::texts([format!("=r/{OWNER_NAME}")]),
+            Relation::System(..) => privileges::system_relation_acl(),
             Relation::Lake(_, table) => privileges::table_acl(&input.catalog, table),
         },
         _ => return None,

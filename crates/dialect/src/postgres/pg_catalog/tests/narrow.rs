@@ -237,6 +237,35 @@ async fn questions_about_one_table_read_one_table() {
             &[],
             &[],
         ),
+        // There are no sequences, and no types of rows without a table, such as Npgsql asks for.
+        (
+            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relkind IN ('S', '')",
+            0,
+            &[],
+            &[],
+        ),
+        (
+            "SELECT typ.oid, att.attname, att.atttypid FROM pg_type AS typ JOIN pg_class AS cls ON (cls.oid = typ.typrelid) \
+             JOIN pg_attribute AS att ON (att.attrelid = typ.typrelid) \
+             WHERE (typ.typtype = 'c' AND cls.relkind = 'c') AND attnum > 0 AND NOT attisdropped",
+            0,
+            &[],
+            &[],
+        ),
+        // Domains and enums are made of no rows.
+        (
+            "SELECT t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype = 'd'",
+            5,
+            &[],
+            &[],
+        ),
+        (
+            "SELECT t.typname, e.typname FROM pg_type t JOIN pg_type e ON e.oid = t.typbasetype \
+             WHERE t.typtype IN ('d', 'e') AND t.typcategory = 'N'",
+            1,
+            &[],
+            &[],
+        ),
         (
             "SELECT e.typname FROM pg_type t JOIN pg_type e ON e.oid = t.typelem WHERE t.typname = '_users'",
             1,
