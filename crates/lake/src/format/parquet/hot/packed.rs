@@ -207,11 +207,13 @@ fn copied(nulls: &NullBuffer, from: usize, count: usize) -> Option<NullBuffer> {
     Some(NullBuffer::new(BooleanBuffer::new(bits, 0, count)))
 }
 
-fn aligned(bytes: usize) -> usize {
+/// Bytes that a part of a piece takes.
+pub(super) fn aligned(bytes: usize) -> usize {
     bytes.next_multiple_of(ALIGNED)
 }
 
-fn append(buffer: &Buffer, piece: &mut MutableBuffer) {
+/// Appends a part to a piece.
+pub(super) fn append(buffer: &Buffer, piece: &mut MutableBuffer) {
     piece.extend_from_slice(buffer.as_slice());
     piece.extend_zeros(aligned(piece.len()) - piece.len());
 }
