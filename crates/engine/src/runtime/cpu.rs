@@ -2,6 +2,7 @@
 //! server.
 
 use std::future::Future;
+use std::time::Duration;
 
 use lakegate_error::{Error, Result};
 use tokio::runtime::{Builder, Runtime};
@@ -17,6 +18,10 @@ const CATALOG_NICE: i32 = 1;
 /// Stack of a thread in bytes: nested operators of deep plans run, and are dropped, within one
 /// another. Only the stack that is used takes memory.
 pub const STACK: usize = 64 * 1024 * 1024;
+
+/// How long a thread that waits for files waits for the next one. What it has freed goes back to the kernel
+/// only when it ends, and queries that follow each other find it.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// A thread pool for query plans.
 #[derive(Debug)]
@@ -49,6 +54,7 @@ impl CpuRuntime {
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_stack_size(STACK)
+            .thread_keep_alive(IDLE)
             .thread_name(name)
             .on_thread_start(move || lower_priority(nice))
             .enable_all()

@@ -2,7 +2,7 @@
 //! count.
 //!
 //! ```text
-//!  no query for a while            the allocator is made to return freed memory, once
+//!  no query for a while            the allocator is made to return freed memory, again and again
 //!  columns unread for two hours    they leave the column cache
 //!  resident ≥ 50 % of the limit    the same, at each check
 //!  resident ≥ 90 % of the limit    the column cache is emptied; then new lake queries wait briefly
@@ -163,25 +163,27 @@ impl Growth {
 
 /// When the allocator is made to return memory because no query is running. It would return it when
 /// the next query runs, at its expense.
+///
+/// Once is not enough: threads that wait for files end later, and sessions let go of their plans.
 #[derive(Debug, Default)]
 struct Rest {
-    /// Since when no query is running.
+    /// Since when no query is running, or when memory was returned last since.
     since: Option<Instant>,
-    /// Whether memory was returned since.
-    is_done: bool,
 }
 
 impl Rest {
-    /// Returns whether to return memory: once, when no query has been running for as long as the
+    /// Returns whether to return memory: each time that no query has been running for as long as the
     /// allocator keeps memory.
     fn is_due(&mut self, is_idle: bool, now: Instant) -> bool {
         if !is_idle {
             *self = Self::default();
             return false;
         }
-        let since = *self.since.get_or_insert(now);
-        let is_due = !self.is_done && now.duration_since(since) > KEEPS;
-        self.is_done |= is_due;
+        let since = self.since.get_or_insert(now);
+        let is_due = now.duration_since(*since) > KEEPS;
+        if is_due {
+            *since = now;
+        }
         is_due
     }
 }
@@ -203,10 +205,7 @@ fn watch(gateway: &Weak<Gateway>) {
         let (limit, now) = (gateway.memory.limit, Instant::now());
         if now.duration_since(looked) > UNREAD {
             looked = now;
-            // The allocator returns what is freed here once it has kept it for a while.
-            if gateway.hot.let_go_of_unread() {
-                rest = Rest::default();
-            }
+            gateway.hot.let_go_of_unread();
         }
         let is_resting = rest.is_due(gateway.running.is_empty(), now);
         if is_resting || resident >= limit / 2 {
@@ -288,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_returned_once_after_the_last_query() {
+    fn memory_is_returned_again_and_again_while_no_query_runs() {
         let began = Instant::now();
         let at = |milliseconds| began + Duration::from_millis(milliseconds);
         let mut rest = Rest::default();
@@ -298,7 +297,9 @@ mod tests {
         assert!(!rest.is_due(true, at(1_500)));
         assert!(!rest.is_due(true, at(3_000)));
         assert!(rest.is_due(true, at(3_050)));
-        assert!(!rest.is_due(true, at(9_000)));
+        assert!(!rest.is_due(true, at(3_100)));
+        assert!(!rest.is_due(true, at(4_500)));
+        assert!(rest.is_due(true, at(4_600)));
         assert!(!rest.is_due(false, at(9_050)));
         assert!(!rest.is_due(true, at(9_100)));
         assert!(rest.is_due(true, at(10_700)));

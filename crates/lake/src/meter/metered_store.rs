@@ -18,7 +18,7 @@ use object_store::{
 use parking_lot::Mutex;
 
 use super::QueryMeter;
-use super::local_reads::{OpenFile, blocking, file_stream};
+use super::local_reads::{OpenFile, blocking, buffers, file_stream};
 use crate::roots::Root;
 use crate::roots::root_store::RootStore;
 
@@ -70,10 +70,17 @@ impl MeteredStore {
         let known = self.opened.lock().clone();
         let known = known.filter(|opened| opened.state.location == *location);
         let options = self.conditional(location, GetOptions::default())?;
+        let size = match (&known, &self.bound) {
+            (Some(opened), _) => opened.state.size,
+            (None, Some(file)) => file.size,
+            // The thread that reads finds out, and allocates.
+            (None, None) => 0,
+        };
+        let mut pieces = buffers(ranges, size)?;
         let (root, location, ranges) = (Arc::clone(&self.inner), location.clone(), ranges.to_vec());
         let read = blocking(move || {
             if let Some(opened) = known
-                && let Some(pieces) = opened.read(&ranges)?
+                && opened.read(&ranges, &mut pieces)?
             {
                 return Ok((opened, Some(pieces)));
             }
@@ -84,12 +91,12 @@ impl MeteredStore {
                 file: Arc::new(file),
                 state,
             };
-            let pieces = opened.read(&ranges)?;
-            Ok((opened, pieces))
+            let is_same = opened.read(&ranges, &mut pieces)?;
+            Ok((opened, is_same.then_some(pieces)))
         });
         let (opened, pieces) = read.await?;
         *self.opened.lock() = Some(opened);
-        Ok(pieces)
+        Ok(pieces.map(|pieces| pieces.into_iter().map(Bytes::from).collect()))
     }
 
     /// The options with the condition that the object is as the plan has it.

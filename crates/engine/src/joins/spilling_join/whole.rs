@@ -23,8 +23,8 @@ use lakegate_lake::sizes::{viewed, views};
 use crate::limits::stop;
 
 /// Bytes of a row from which on it is worth it: of one batch DataFusion hashes all keys at once, which
-/// takes 8 bytes of each row.
-const WIDE: usize = 16;
+/// takes 8 bytes of each row. A key of 8 bytes beside a date is wide enough.
+const WIDE: usize = 12;
 
 /// Bytes of a build side that may be in memory twice.
 const SMALL: usize = 1 << 20;
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(made, [expected]);
         // Not worth it: narrow rows, few bytes, one batch.
         assert_eq!(
-            whole(batches.clone(), 15 * 60_000, &schema).unwrap(),
+            whole(batches.clone(), 11 * 60_000, &schema).unwrap(),
             batches
         );
         assert_eq!(whole(batches.clone(), 1000, &schema).unwrap(), batches);

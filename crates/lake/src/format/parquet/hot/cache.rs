@@ -230,12 +230,11 @@ impl ColumnCache {
         self.inner.indexes.run_pending_tasks();
     }
 
-    /// Lets go of what no query has read for long, and returns whether there was any. Without that, it is
-    /// kept until another query reads a column.
-    pub fn let_go_of_unread(&self) -> bool {
-        let inner = &self.inner;
-        let before = inner.columns.weighted_size() + inner.indexes.weighted_size();
-        self.bytes() < before
+    /// Lets go of what no query has read for long. Without that, it is kept until another query reads a
+    /// column.
+    pub fn let_go_of_unread(&self) {
+        self.inner.columns.run_pending_tasks();
+        self.inner.indexes.run_pending_tasks();
     }
 
     /// The index of a file's pages, if it is kept.

@@ -7,6 +7,7 @@ use arrow::compute::{concat, filter};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 
+use super::listed;
 use super::narrow::Chunk;
 
 /// A column of a row group.
@@ -30,8 +31,10 @@ pub(super) struct Piece<'a> {
 impl KeptColumn {
     pub(super) fn new(mut chunks: Vec<Chunk>) -> Self {
         chunks.retain(|chunk| chunk.len() > 0);
+        chunks.shrink_to_fit();
         if chunks.len() > 1 {
             Chunk::pack(&mut chunks);
+            listed::pack(&mut chunks);
         }
         let mut rows = 0;
         let starts = chunks.iter().map(|chunk| {

@@ -21,6 +21,10 @@ pub(super) fn between(
     greatest: u64,
 ) -> Option<BooleanBuffer> {
     Some(match values {
+        Values::Zeros(all) => {
+            let are_there = rows.end <= *all;
+            are_there.then(|| same(least == 0, rows.len()))?
+        }
         Values::Bytes1(numbers) => within(numbers.get(rows)?, least as u8, greatest as u8),
         Values::Bytes2(numbers) => within(numbers.get(rows)?, least as u16, greatest as u16),
         Values::Bytes3(numbers) => {
@@ -33,14 +37,17 @@ pub(super) fn between(
     })
 }
 
-/// For each of these rows: the flag that a table has at the place of its number, which has one or two
+/// For each of these rows: the flag that a table has at the place of its number, which has no more than two
 /// bytes; not set beyond the table. `None`: there are fewer rows, or the numbers have more bytes.
 pub(super) fn of_table(
     values: &Values,
     rows: Range<usize>,
     table: &BooleanBuffer,
 ) -> Option<BooleanBuffer> {
-    if !matches!(values, Values::Bytes1(_) | Values::Bytes2(_)) {
+    if !matches!(
+        values,
+        Values::Zeros(_) | Values::Bytes1(_) | Values::Bytes2(_)
+    ) {
         return None;
     }
     let set = table.count_set_bits();
@@ -56,10 +63,22 @@ pub(super) fn of_table(
     let table: Vec<bool> = table.iter().collect();
     let flag = |place: usize| table.get(place).copied().unwrap_or(false);
     Some(match values {
+        Values::Zeros(all) => {
+            let are_there = rows.end <= *all;
+            are_there.then(|| same(flag(0), rows.len()))?
+        }
         Values::Bytes1(numbers) => flagged(numbers.get(rows)?, |number| flag(number.into())),
         Values::Bytes2(numbers) => flagged(numbers.get(rows)?, |number| flag(number.into())),
         Values::Bytes3(_) | Values::Bytes4(_) | Values::Bytes8(_) => return None,
     })
+}
+
+/// The same flag for each of some rows.
+fn same(is_set: bool, rows: usize) -> BooleanBuffer {
+    match is_set {
+        true => BooleanBuffer::new_set(rows),
+        false => BooleanBuffer::new_unset(rows),
+    }
 }
 
 fn within<N: Copy + PartialOrd>(numbers: &[N], least: N, greatest: N) -> BooleanBuffer {
@@ -181,6 +200,17 @@ mod tests {
                     assert_eq!(found, (most <= 0xFFFF).then_some(expected));
                 }
             }
+        }
+        let zeros = Values::Zeros(100);
+        for (least, greatest) in [(0, 0), (0, 9), (1, 9)] {
+            let found = between(&zeros, 40..100, least, greatest).unwrap();
+            assert_eq!(found, same(least == 0, 60));
+        }
+        assert!(between(&zeros, 40..101, 0, 0).is_none());
+        for step in [1, 2, 7] {
+            let table = BooleanBuffer::collect_bool(200, |place| place % step == step / 2);
+            let found = of_table(&zeros, 40..100, &table).unwrap();
+            assert_eq!(found, same(step == 1, 60));
         }
         let none = Values::Bytes1(vec![0_u8; 3].into());
         let table = BooleanBuffer::new_unset(0);

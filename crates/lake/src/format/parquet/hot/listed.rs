@@ -6,6 +6,10 @@
 //!
 //! A comment of 50 bytes takes a fifth less than behind a view. The views of rows that are returned are made
 //! anew, which takes some nanoseconds for each, and point into what is kept.
+//!
+//! The texts of a batch are too few for memory of their own: the allocator would have them in pages of 4 MiB
+//! beside what queries work with, and 50 MiB of TPC-H's texts kept as much in such pages. So those of several
+//! batches share a piece, as numbers do (`packed.rs`).
 
 use std::sync::Arc;
 
@@ -18,19 +22,29 @@ use arrow::compute::filter;
 use arrow::datatypes::ByteViewType;
 use arrow::error::ArrowError;
 
+use super::narrow::Chunk;
+use super::packed::{aligned, append};
+use super::texts::Texts;
+
 /// Bytes of a view.
 const VIEW: usize = size_of::<u128>();
 
 /// Bytes that are saved for each row at least, on average.
 const SAVED: usize = 8;
 
+/// Bytes from which on a piece is large enough: the allocator has no pages with several blocks for more. Rows
+/// that are returned are counted with the piece that they point into, so it is not much larger.
+const PIECE: usize = (512 << 10) + 1;
+
 /// Texts of rows.
 #[derive(Debug)]
 pub(super) struct Listed {
-    /// Of texts or bytes with offsets of 32 bits, all in one piece of memory.
+    /// Of texts or bytes with offsets of 32 bits, all in the memory of `parts`.
     texts: ArrayRef,
-    /// Of the piece.
-    bytes: usize,
+    /// The offsets, which rows are not NULL unless none is, and the texts.
+    parts: Buffer,
+    /// Bytes of the second part.
+    of_nulls: usize,
 }
 
 impl Listed {
@@ -69,21 +83,32 @@ impl Listed {
         for text in array.iter().flatten() {
             piece.extend_from_slice(bytes(text));
         }
-        let piece = Buffer::from(piece);
-        let offsets = OffsetBuffer::new(ScalarBuffer::new(piece.clone(), 0, rows + 1));
-        let nulls = nulls.map(|_| {
-            let bits = piece.slice_with_length(of_offsets, of_nulls);
+        Self::over(Buffer::from(piece), rows, of_nulls, T::IS_UTF8).map(Some)
+    }
+
+    /// `parts`: begins at a multiple of the bytes of an offset.
+    fn over(
+        parts: Buffer,
+        rows: usize,
+        of_nulls: usize,
+        is_text: bool,
+    ) -> Result<Self, ArrowError> {
+        let of_offsets = (rows + 1) * size_of::<i32>();
+        let offsets = OffsetBuffer::new(ScalarBuffer::new(parts.clone(), 0, rows + 1));
+        let nulls = (of_nulls > 0).then(|| {
+            let bits = parts.slice_with_length(of_offsets, of_nulls);
             NullBuffer::new(BooleanBuffer::new(bits, 0, rows))
         });
-        let texts = piece.slice_with_length(of_offsets + of_nulls, all);
-        let texts: ArrayRef = match T::IS_UTF8 {
+        let texts = parts.slice(of_offsets + of_nulls);
+        let texts: ArrayRef = match is_text {
             true => Arc::new(StringArray::try_new(offsets, texts, nulls)?),
             false => Arc::new(BinaryArray::try_new(offsets, texts, nulls)?),
         };
-        Ok(Some(Self {
+        Ok(Self {
             texts,
-            bytes: piece.capacity(),
-        }))
+            parts,
+            of_nulls,
+        })
     }
 
     /// Rows.
@@ -93,7 +118,7 @@ impl Listed {
 
     /// Memory that it holds, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes + size_of::<StringArray>()
+        aligned(self.parts.len()) + size_of::<StringArray>()
     }
 
     /// Rows from `from` on; there are as many as `count`.
@@ -110,6 +135,49 @@ impl Listed {
     ) -> Result<ArrayRef, ArrowError> {
         let texts = filter(&self.texts.slice(from, chosen.len()), chosen)?;
         Ok(views(&texts))
+    }
+}
+
+/// Moves the texts of a column into pieces of memory, one after the other.
+pub(super) fn pack(column: &mut [Chunk]) {
+    let listed = column.iter_mut().filter_map(|chunk| match chunk {
+        Chunk::Texts(Texts::Listed(listed)) => Some(listed),
+        _ => None,
+    });
+    let mut listed: Vec<&mut Listed> = listed.collect();
+    let mut left = listed.as_mut_slice();
+    while !left.is_empty() {
+        let mut bytes = 0;
+        let last = left.iter().position(|listed| {
+            bytes += listed.parts.len();
+            bytes >= PIECE
+        });
+        let count = last.map_or(left.len(), |last| last + 1);
+        let (of_piece, others) = std::mem::take(&mut left).split_at_mut(count);
+        if count > 1 {
+            move_together(of_piece);
+        }
+        left = others;
+    }
+}
+
+fn move_together(of_piece: &mut [&mut Listed]) {
+    let bytes = of_piece.iter().map(|listed| aligned(listed.parts.len()));
+    let mut piece = MutableBuffer::with_capacity(bytes.sum());
+    for listed in of_piece.iter() {
+        append(&listed.parts, &mut piece);
+    }
+    let piece = Buffer::from(piece);
+    let mut at = 0;
+    for listed in of_piece {
+        let length = listed.parts.len();
+        let parts = piece.slice_with_length(at, length);
+        at += aligned(length);
+        let is_text = listed.texts.as_string_opt::<i32>().is_some();
+        // What was good is good in other memory.
+        if let Ok(moved) = Listed::over(parts, listed.len(), listed.of_nulls, is_text) {
+            **listed = moved;
+        }
     }
 }
 
@@ -155,6 +223,42 @@ mod tests {
         let shown = (0..1000).skip(3).take(990).filter_map(text);
         let shown: usize = shown.map(|text| text.len()).sum();
         assert!(kept.bytes() < 4 * 991 + 124 + shown + 64 + size_of::<StringArray>());
+    }
+
+    #[test]
+    fn column_in_pieces_has_the_same_rows() {
+        let arrays = (0..40_usize).map(|number| {
+            let rows = (0..300).map(|row| match (row + number) % 7 {
+                0 if number % 3 == 0 => None,
+                _ => Some(format!("{row} {}", "ä text".repeat(number + row % 9))),
+            });
+            rows.collect::<StringViewArray>()
+        });
+        let arrays: Vec<StringViewArray> = arrays.collect();
+        let chunks = arrays.iter().map(|array| match listed(array) {
+            Some(listed) => Chunk::Texts(Texts::Listed(listed)),
+            None => Chunk::Plain(Arc::new(array.clone())),
+        });
+        let mut chunks: Vec<Chunk> = chunks.collect();
+        let bytes: usize = chunks.iter().map(Chunk::bytes).sum();
+        assert!(bytes > 3 * PIECE);
+        pack(&mut chunks);
+        assert_eq!(chunks.iter().map(Chunk::bytes).sum::<usize>(), bytes);
+        let mut pieces = Vec::new();
+        for (chunk, array) in chunks.iter().zip(&arrays) {
+            assert_eq!(chunk.rows(0, 300).unwrap().as_string_view(), array);
+            assert_eq!(
+                chunk.rows(7, 9).unwrap().as_string_view(),
+                &array.slice(7, 9)
+            );
+            if let Chunk::Texts(Texts::Listed(listed)) = chunk {
+                pieces.push(listed.parts.data_ptr());
+            }
+        }
+        assert!(pieces.len() > 30);
+        pieces.dedup();
+        assert!(pieces.len() < 10);
+        pack(&mut []);
     }
 
     #[test]

@@ -23,6 +23,7 @@
 //! kept than was configured, an array that is kept holds memory that is not counted.
 
 mod between;
+mod bounds;
 mod cache;
 mod chosen;
 mod column;

@@ -2,8 +2,8 @@
 //!
 //! | values | kept as |
 //! |---|---|
-//! | whole numbers, decimals, dates and times | distances from the least, of 1, 2, 3, 4 or 8 bytes |
-//! | texts and bytes that repeat | the place of each among the distinct ones, of 1 or 2 bytes |
+//! | whole numbers, decimals, dates and times | distances from the least, of 0, 1, 2, 3, 4 or 8 bytes |
+//! | texts and bytes that repeat | the place of each among the distinct ones, of 0, 1 or 2 bytes |
 //! | long ones that do not | one after the other, and where each ends (`listed.rs`) |
 //! | others | as they were decoded |
 //!
@@ -21,6 +21,7 @@ use arrow::datatypes::{ArrowNativeType, BinaryViewType, DataType, StringViewType
 use arrow::error::ArrowError;
 
 use super::between::Between;
+use super::bounds::{bounds, bounds_of_decimals};
 use super::flags;
 use super::packed::{PIECE, Small, Threes, Values, joined, pack};
 use super::texts::{Texts, texts};
@@ -254,45 +255,6 @@ macro_rules! numbers {
 numbers!(bounds: i16, u16, i32, u32, i64, u64);
 numbers!(bounds_of_decimals: i128);
 
-/// Numbers that are compared beside each other, as each waits for the one before.
-const LANES: usize = 4;
-
-/// The least and the greatest number.
-fn bounds<N: Copy + Ord>(values: &[N]) -> Option<(N, N)> {
-    bounds_of(values, |value| value)
-}
-
-/// The least and the greatest of the numbers that values are taken for.
-#[inline]
-fn bounds_of<V: Copy, N: Copy + Ord>(values: &[V], number: impl Fn(V) -> N) -> Option<(N, N)> {
-    let first = number(*values.first()?);
-    let (mut least, mut greatest) = ([first; LANES], [first; LANES]);
-    let (lanes, rest) = values.as_chunks::<LANES>();
-    for values in lanes {
-        for lane in 0..LANES {
-            let value = number(values[lane]);
-            least[lane] = least[lane].min(value);
-            greatest[lane] = greatest[lane].max(value);
-        }
-    }
-    let rest = || rest.iter().map(|value| number(*value));
-    let least = least.into_iter().chain(rest()).min()?;
-    let greatest = greatest.into_iter().chain(rest()).max()?;
-    Some((least, greatest))
-}
-
-/// As [`bounds`]: most decimals of 128 bits fit 64, which are compared faster.
-fn bounds_of_decimals(values: &[i128]) -> Option<(i128, i128)> {
-    let lost = values
-        .iter()
-        .fold(0, |lost, value| lost | (value ^ i128::from(*value as i64)));
-    if lost != 0 {
-        return bounds(values);
-    }
-    let (least, greatest) = bounds_of(values, |value| value as i64)?;
-    Some((least.into(), greatest.into()))
-}
-
 impl Numbers {
     /// `None`: the array holds no numbers, or their distances take more than 8 bytes.
     fn of(array: &ArrayRef) -> Option<Self> {
@@ -357,7 +319,11 @@ impl Numbers {
     fn kinds(&self, most: usize) -> Option<Result<ArrayRef, ArrowError>> {
         let last = u8::try_from(self.span).ok()?;
         let count = usize::from(last) + 1;
-        if !matches!(self.distances.values(), Values::Bytes1(_)) || count > most {
+        let are_few = matches!(
+            self.distances.values(),
+            Values::Zeros(_) | Values::Bytes1(_)
+        );
+        if !are_few || count > most {
             return None;
         }
         let distances = Values::Bytes1((0..=last).collect());
@@ -417,7 +383,9 @@ fn distances_of<N: Number>(data: &ArrayData) -> Option<(i128, u64, Values)> {
     let span = u64::try_from(greatest.wide().checked_sub(least.wide())?).ok()?;
     let distances = values.iter().map(|value| value.minus(least));
     let fits = |bytes: usize| bytes <= size_of::<N>() && span <= u64::MAX >> (64 - 8 * bytes);
-    let distances = if fits(1) {
+    let distances = if span == 0 {
+        Values::Zeros(values.len())
+    } else if fits(1) {
         Values::Bytes1(distances.map(|distance| distance as u8).collect())
     } else if fits(2) {
         Values::Bytes2(distances.map(|distance| distance as u16).collect())
@@ -446,6 +414,7 @@ fn values<N: Number>(numbers: &Numbers, from: usize, count: usize) -> Option<Buf
     let least = N::narrow(numbers.least);
     let rows = from..from + count;
     let values = match numbers.distances.values() {
+        Values::Zeros(all) => (rows.end <= *all).then(|| vec![least; count]),
         Values::Bytes1(distances) => sums(least, distances.get(rows)),
         Values::Bytes2(distances) => sums(least, distances.get(rows)),
         Values::Bytes3(distances) => distances.parts(rows).map(|(low, high)| {
@@ -480,6 +449,10 @@ fn chosen_values<N: Number>(
     let least = N::narrow(numbers.least);
     let rows = from..from + chosen.len();
     let values = match numbers.distances.values() {
+        Values::Zeros(all) => {
+            let are_there = rows.end <= *all;
+            are_there.then(|| vec![least; chosen.count_set_bits()])
+        }
         Values::Bytes1(distances) => sums(least, distances.get(rows), chosen),
         Values::Bytes2(distances) => sums(least, distances.get(rows), chosen),
         Values::Bytes3(distances) => distances.parts(rows).and_then(|(low, high)| {

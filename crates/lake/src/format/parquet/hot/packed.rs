@@ -21,6 +21,8 @@ pub(super) const PIECE: usize = 1 << 20;
 /// Numbers of 1, 2, 3, 4 or 8 bytes, one for each row.
 #[derive(Debug)]
 pub(super) enum Values {
+    /// As many rows, whose numbers are all 0: columns with one value, or none.
+    Zeros(usize),
     Bytes1(ScalarBuffer<u8>),
     Bytes2(ScalarBuffer<u16>),
     Bytes3(Threes),
@@ -32,18 +34,20 @@ impl Values {
     /// The memory that the numbers are in.
     fn buffers(&self) -> impl Iterator<Item = &Buffer> {
         let (first, second) = match self {
-            Self::Bytes1(values) => (values.inner(), None),
-            Self::Bytes2(values) => (values.inner(), None),
-            Self::Bytes3(threes) => (threes.low.inner(), Some(threes.high.inner())),
-            Self::Bytes4(values) => (values.inner(), None),
-            Self::Bytes8(values) => (values.inner(), None),
+            Self::Zeros(_) => (None, None),
+            Self::Bytes1(values) => (Some(values.inner()), None),
+            Self::Bytes2(values) => (Some(values.inner()), None),
+            Self::Bytes3(threes) => (Some(threes.low.inner()), Some(threes.high.inner())),
+            Self::Bytes4(values) => (Some(values.inner()), None),
+            Self::Bytes8(values) => (Some(values.inner()), None),
         };
-        std::iter::once(first).chain(second)
+        first.into_iter().chain(second)
     }
 
     /// Rows.
     fn len(&self) -> usize {
         match self {
+            Self::Zeros(rows) => *rows,
             Self::Bytes1(values) => values.len(),
             Self::Bytes2(values) => values.len(),
             Self::Bytes3(threes) => threes.low.len(),
@@ -56,6 +60,7 @@ impl Values {
     /// multiple of [`ALIGNED`].
     fn moved(&self, mut next: impl FnMut(&Buffer) -> Buffer) -> Self {
         match self {
+            Self::Zeros(rows) => Self::Zeros(*rows),
             Self::Bytes1(values) => Self::Bytes1(next(values.inner()).into()),
             Self::Bytes2(values) => Self::Bytes2(next(values.inner()).into()),
             Self::Bytes3(threes) => Self::Bytes3(Threes {
@@ -145,9 +150,13 @@ impl Small {
         copied(self.nulls.as_ref()?, from, count)
     }
 
-    /// The numbers of the rows from `from` on, if they have one byte.
+    /// The numbers of the rows from `from` on, if they have one byte or none.
     pub(super) fn bytes_from(&self, from: usize, count: usize) -> Option<UInt8Array> {
         match &self.values {
+            Values::Zeros(_) => {
+                let zeros = ScalarBuffer::from(vec![0_u8; count]);
+                Some(UInt8Array::new(zeros, self.nulls(from, count)))
+            }
             Values::Bytes1(values) => Some(self.array(values, from, count)),
             _ => None,
         }
@@ -207,11 +216,13 @@ fn copied(nulls: &NullBuffer, from: usize, count: usize) -> Option<NullBuffer> {
     Some(NullBuffer::new(BooleanBuffer::new(bits, 0, count)))
 }
 
-fn aligned(bytes: usize) -> usize {
+/// Bytes that a part of a piece takes.
+pub(super) fn aligned(bytes: usize) -> usize {
     bytes.next_multiple_of(ALIGNED)
 }
 
-fn append(buffer: &Buffer, piece: &mut MutableBuffer) {
+/// Appends a part to a piece.
+pub(super) fn append(buffer: &Buffer, piece: &mut MutableBuffer) {
     piece.extend_from_slice(buffer.as_slice());
     piece.extend_zeros(aligned(piece.len()) - piece.len());
 }

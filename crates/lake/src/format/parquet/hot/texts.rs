@@ -44,7 +44,7 @@ pub(super) enum Texts {
 /// Texts of which few are distinct.
 #[derive(Debug)]
 pub(super) struct Placed {
-    /// For each row its place among the distinct texts, of one or two bytes.
+    /// For each row its place among the distinct texts, of two bytes at most.
     places: Small,
     distinct: ArrayRef,
 }
@@ -133,7 +133,9 @@ pub(super) fn texts<T: ByteViewType>(array: &GenericByteViewArray<T>) -> Result<
     let repeat = distinct.len() <= (array.len() / REPEATED).min(MANY);
     if distinct.len() <= FEW || repeat {
         let places = places.iter();
-        let values = if distinct.len() <= FEW {
+        let values = if distinct.len() <= 1 {
+            Values::Zeros(places.len())
+        } else if distinct.len() <= FEW {
             Values::Bytes1(places.map(|place| *place as u8).collect())
         } else {
             Values::Bytes2(places.map(|place| *place as u16).collect())
