@@ -11,6 +11,8 @@
 //! they are few, because beginning anew costs more. Where the first rows show that many pass, all columns are
 //! decoded side by side, and no row is left out.
 //!
+//! Decimals of 32 or 64 bits in the file are made as wide as the column once rows are left out (`decoded.rs`).
+//!
 //! Which bytes are read does not depend on which rows pass. The operator above tests the rows again.
 
 use std::collections::VecDeque;
@@ -20,21 +22,23 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::BatchCoalescer;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
 use datafusion::error::{DataFusionError, Result};
 use parquet::DecodeResult;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ParquetRecordBatchReader, RowSelection, RowSelectionPolicy, RowSelector,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection,
+    RowSelectionPolicy, RowSelector,
 };
 use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
 use parquet::errors::ParquetError;
 
 use super::column::KeptColumn;
+use super::decoded::{Decoded, narrow_type, widened};
 use super::early::{TRIED, WhileDecoded};
 use super::filter::BATCHES;
-use super::groups::{Current, Groups};
+use super::groups::{Column, Current, Groups};
 use super::narrow::Chunk;
 use super::pruning::PlannedGroup;
 
@@ -48,6 +52,60 @@ const WORTH_SKIPPING: usize = 64;
 /// Rows of a row group, at most: values of those that pass are held until the last one is tested. Writers make
 /// groups of a million rows.
 const MOST_ROWS: i64 = 2 << 20;
+
+/// A file as it is decoded late.
+pub(super) struct LateFile {
+    /// Without the index of pages: where none is left out, what rows a page has is its own to say.
+    plain: ArrowReaderMetadata,
+    indexed: ArrowReaderMetadata,
+    /// The columns that are read, as they are decoded.
+    schema: SchemaRef,
+}
+
+impl LateFile {
+    /// `indexed`: with the index of pages, if it is used. `columns`: those that are read, in the order of the
+    /// file.
+    ///
+    /// # Errors
+    /// The file has fewer columns.
+    pub(super) fn of(
+        plain: ArrowReaderMetadata,
+        indexed: ArrowReaderMetadata,
+        columns: &[Column],
+    ) -> Result<Self> {
+        let file = plain.schema();
+        let mut fields: Vec<FieldRef> = file.fields().iter().cloned().collect();
+        let mut are_narrow = false;
+        for column in columns {
+            let leaf = match column.leaves[..] {
+                [leaf] => plain.parquet_schema().column(leaf),
+                _ => continue,
+            };
+            let data_type = narrow_type(&column.data_type, leaf.physical_type());
+            if let (Some(field), Some(data_type)) = (fields.get_mut(column.root), data_type) {
+                *field = Arc::new(field.as_ref().clone().with_data_type(data_type));
+                are_narrow = true;
+            }
+        }
+        let schema = Schema::new_with_metadata(fields, file.metadata().clone());
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+        let again = |known: &ArrowReaderMetadata| {
+            let known = Arc::clone(known.metadata());
+            ArrowReaderMetadata::try_new(known, options.clone())
+        };
+        let narrow = match are_narrow {
+            true => again(&plain).ok().zip(again(&indexed).ok()),
+            false => None,
+        };
+        let (plain, indexed) = narrow.unwrap_or((plain, indexed));
+        let roots: Vec<usize> = columns.iter().map(|column| column.root).collect();
+        Ok(Self {
+            schema: Arc::new(plain.schema().project(&roots)?),
+            plain,
+            indexed,
+        })
+    }
+}
 
 /// A row group of which columns of conditions are decoded before the others.
 pub(super) struct Late {
@@ -80,6 +138,7 @@ struct Choice {
 
 /// Columns of a row group as they are in the file.
 struct Fetched {
+    file: Arc<LateFile>,
     group: usize,
     /// The rows that are read; `None`: all.
     rows: Option<RowSelection>,
@@ -90,8 +149,11 @@ struct Fetched {
 impl Groups {
     /// The conditions that are tested before other columns of a row group are decoded. `None`: columns of it
     /// are kept, or are to be kept, or nothing is spared.
-    pub(super) fn tested_first(&self, planned: &PlannedGroup) -> Option<WhileDecoded> {
-        let early = self.early.as_ref().filter(|_| self.is_late)?;
+    pub(super) fn tested_first(
+        &self,
+        planned: &PlannedGroup,
+    ) -> Option<(Arc<LateFile>, WhileDecoded)> {
+        let (early, file) = self.early.as_ref().zip(self.late.as_ref())?;
         let rows = self.metadata.metadata().row_group(planned.group).num_rows();
         if !(0..=MOST_ROWS).contains(&rows) {
             return None;
@@ -109,17 +171,18 @@ impl Groups {
         }
         let conditions = early.while_decoded()?;
         let spares = conditions.changes() || conditions.places().len() < self.columns.len();
-        spares.then_some(conditions)
+        spares.then(|| (Arc::clone(file), conditions))
     }
 
     /// The rows of a row group that may pass, charged to the query. `None`: there are none.
     ///
     /// # Errors
     /// The cutoff, the store, a damaged file.
-    pub(super) async fn late(
+    pub(super) async fn decoded_late(
         // As a decoder cannot be shared by threads, neither can a reference to this.
         &mut self,
         planned: PlannedGroup,
+        file: Arc<LateFile>,
         mut conditions: WhileDecoded,
     ) -> Result<Option<Current>> {
         let PlannedGroup { group, rows } = planned;
@@ -128,11 +191,12 @@ impl Groups {
             Some(rows) => rows.row_count(),
             None => usize::try_from(all_rows).unwrap_or(0),
         };
-        let fetched = self.fetched_columns(group, rows).await?;
-        let all = self.columns.len();
+        let columns = Arc::clone(&self.columns);
+        let all = columns.len();
         let tested = conditions.places().to_vec();
         let others: Vec<usize> = (0..all).filter(|place| !tested.contains(place)).collect();
-        let of_tested = Arc::new(self.output.read.project(&tested)?);
+        let of_tested = Arc::new(file.schema.project(&tested)?);
+        let fetched = self.fetched_columns(file, group, rows).await?;
         let batch_size = self.batch_size.max(1);
 
         let unread = Arc::new(KeptColumn::new(Vec::new()));
@@ -152,9 +216,12 @@ impl Groups {
                     }
                     let mut read = vec![Arc::clone(&unread); all];
                     for (place, array) in tested.iter().zip(decoded.columns()) {
-                        if let Some(column) = read.get_mut(*place) {
-                            let chunk = Chunk::Plain(Arc::clone(array));
-                            *column = Arc::new(KeptColumn::new(vec![chunk]));
+                        if let (Some(read), Some(column)) =
+                            (read.get_mut(*place), columns.get(*place))
+                        {
+                            let data_type = column.data_type.clone();
+                            let decoded = Decoded::new(Arc::clone(array), data_type);
+                            *read = Arc::new(KeptColumn::new(vec![Chunk::Decoded(decoded)]));
                         }
                     }
                     let flags = conditions.passing(&read, decoded.num_rows());
@@ -170,7 +237,7 @@ impl Groups {
             }
             if merged.is_none() && (is_end || passing.len() >= TRIED) {
                 if passed > passing.len() / FEW {
-                    self.is_late = false;
+                    self.late = None;
                     let ready = first.into_iter().map(|(batch, _)| batch);
                     let side = Side {
                         ready: ready.collect(),
@@ -217,10 +284,12 @@ impl Groups {
     /// The bytes of all columns of a row group, charged to the query. `rows`: those that are read; `None`: all.
     async fn fetched_columns(
         &mut self,
+        file: Arc<LateFile>,
         group: usize,
         rows: Option<RowSelection>,
     ) -> Result<Fetched> {
         let mut fetched = Fetched {
+            file,
             group,
             rows,
             ranges: Vec::new(),
@@ -248,10 +317,9 @@ impl Groups {
         places: &[usize],
         rows: Option<&RowSelection>,
     ) -> Result<ParquetPushDecoder> {
-        // What rows a page has is its own to say, where no pages are left out.
         let metadata = match &fetched.rows {
-            Some(_) => &self.metadata,
-            None => &self.plain,
+            Some(_) => &fetched.file.indexed,
+            None => &fetched.file.plain,
         };
         let columns = places.iter().filter_map(|place| self.columns.get(*place));
         let roots = columns.map(|column| column.root);
@@ -315,7 +383,7 @@ impl Groups {
         let runs = runs(passing);
         let (rows, passing) = decoded(&runs, passing);
         let decoder = self.decoder_of(fetched, places, Some(&rows))?;
-        let schema = Arc::new(self.output.read.project(places)?);
+        let schema = Arc::new(fetched.file.schema.project(places)?);
         Ok(Some(Side {
             ready,
             decoder: Some(decoder),
@@ -348,7 +416,7 @@ impl Late {
         let tested = self.tested.next()?;
         let Some(others) = &mut self.others else {
             return tested
-                .map(|tested| self.returned(tested.columns().to_vec()))
+                .map(|tested| self.returned(tested.columns()))
                 .transpose();
         };
         let (tested, others) = match (tested, others.next()?) {
@@ -370,11 +438,14 @@ impl Late {
             column.map(Arc::clone)
         });
         let arrays: Vec<ArrayRef> = arrays.collect();
-        self.returned(arrays).map(Some)
+        self.returned(&arrays).map(Some)
     }
 
-    fn returned(&self, arrays: Vec<ArrayRef>) -> Result<RecordBatch> {
-        Ok(RecordBatch::try_new(Arc::clone(&self.schema), arrays)?)
+    fn returned(&self, arrays: &[ArrayRef]) -> Result<RecordBatch> {
+        let columns = arrays.iter().zip(self.schema.fields());
+        let columns = columns.map(|(array, field)| widened(array, field.data_type()));
+        let columns = columns.collect::<std::result::Result<Vec<ArrayRef>, _>>()?;
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
 }
 

@@ -27,6 +27,7 @@ mod cache;
 mod chosen;
 mod column;
 mod condition;
+mod decoded;
 mod early;
 mod filled;
 mod filter;

@@ -20,6 +20,7 @@ use arrow::datatypes::{ArrowNativeType, BinaryViewType, DataType, StringViewType
 use arrow::error::ArrowError;
 
 use super::between::Between;
+use super::decoded::Decoded;
 use super::flags;
 use super::packed::{PIECE, Small, Values, pack};
 use super::texts::{Texts, texts};
@@ -28,6 +29,8 @@ use super::texts::{Texts, texts};
 #[derive(Debug)]
 pub(super) enum Chunk {
     Plain(ArrayRef),
+    /// Not kept, and tested only.
+    Decoded(Decoded),
     Numbers(Numbers),
     Texts(Texts),
 }
@@ -52,6 +55,7 @@ impl Chunk {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Plain(array) => array.len(),
+            Self::Decoded(decoded) => decoded.len(),
             Self::Numbers(numbers) => numbers.distances.len(),
             Self::Texts(texts) => texts.places().len(),
         }
@@ -61,6 +65,7 @@ impl Chunk {
     pub(super) fn bytes(&self) -> usize {
         let held = match self {
             Self::Plain(array) => array.get_array_memory_size(),
+            Self::Decoded(decoded) => decoded.bytes(),
             Self::Numbers(numbers) => numbers.distances.bytes(),
             Self::Texts(texts) => texts.bytes(),
         };
@@ -76,6 +81,7 @@ impl Chunk {
         match self {
             Self::Plain(array) if count == array.len() => Ok(Arc::clone(array)),
             Self::Plain(array) => Ok(array.slice(from, count)),
+            Self::Decoded(decoded) => decoded.rows(from, count),
             Self::Numbers(numbers) => numbers.rows(from, count),
             Self::Texts(texts) => texts.rows(from, count),
         }
@@ -94,6 +100,7 @@ impl Chunk {
         self.check(from, count)?;
         match self {
             Self::Plain(array) => filter(&array.slice(from, count), chosen),
+            Self::Decoded(decoded) => decoded.chosen(from, chosen),
             Self::Numbers(numbers) => numbers.chosen(from, chosen.values()),
             Self::Texts(texts) => texts.chosen(from, chosen),
         }
@@ -103,7 +110,7 @@ impl Chunk {
     /// than `most`. Not NULL.
     pub(super) fn kinds(&self, most: usize) -> Option<Result<ArrayRef, ArrowError>> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Decoded(_) => None,
             Self::Numbers(numbers) => numbers.kinds(most),
             Self::Texts(texts) => {
                 let distinct = texts.distinct();
@@ -159,7 +166,7 @@ impl Chunk {
 
     fn small(&self) -> Option<&Small> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Decoded(_) => None,
             Self::Numbers(numbers) => Some(&numbers.distances),
             Self::Texts(texts) => Some(texts.places()),
         }
@@ -167,7 +174,7 @@ impl Chunk {
 
     fn small_mut(&mut self) -> Option<&mut Small> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Decoded(_) => None,
             Self::Numbers(numbers) => Some(&mut numbers.distances),
             Self::Texts(texts) => Some(texts.places_mut()),
         }

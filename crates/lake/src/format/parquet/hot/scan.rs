@@ -38,6 +38,7 @@ use super::column::is_kept;
 use super::early::EarlyFilter;
 use super::filter::RowFilter;
 use super::groups::{Column, Groups, Output};
+use super::late::LateFile;
 use super::pruning::{LivePruning, PlannedGroup, PruningOptions, RowGroups};
 use crate::meter::QueryMeter;
 
@@ -274,6 +275,9 @@ impl HotScan {
             .as_ref()
             .filter(|_| planned.groups.len() > 1 && !planned.by_pages)
             .and_then(|predicate| LivePruning::of(self.pruning, predicate, &schema));
+        let late = early.as_ref().filter(|_| may_be_late);
+        let late = late.map(|_| LateFile::of(plain, metadata.clone(), &columns));
+        let late = late.transpose()?;
         let fetched = Arc::new(QueryMeter::new(None));
         let groups = Groups {
             cache: self.cache.clone(),
@@ -282,12 +286,11 @@ impl HotScan {
             output: Output::new(&projection, &schema, &projected, &self.output)?,
             filter: filter.map(Arc::new),
             early: early.map(Arc::new),
-            is_late: may_be_late,
+            late: late.map(Arc::new),
             reader: LakeReader::new(&self.readers, file, Arc::clone(&fetched)),
             fetched,
             meter: Arc::clone(meter),
             metadata,
-            plain,
             batch_size: self.batch_size,
             left: planned.groups.into(),
             current: None,

@@ -30,7 +30,7 @@ fn bytes_of_value(array: &ArrayRef) -> usize {
     let all = BooleanArray::from(vec![true; array.len()]);
     assert!(chunk.chosen(1, &all).is_err());
     let small = match &chunk {
-        Chunk::Plain(_) => return 0,
+        Chunk::Plain(_) | Chunk::Decoded(_) => return 0,
         Chunk::Texts(texts) => texts.places(),
         Chunk::Numbers(numbers) => &numbers.distances,
     };
