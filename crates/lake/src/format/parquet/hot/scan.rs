@@ -143,7 +143,7 @@ impl HotScan {
         // All are noted.
         let mut hot: HashSet<&str> = HashSet::new();
         for name in &self.names {
-            if self.cache.was_read(&state, name, meter) {
+            if self.cache.is_on() && self.cache.was_read(&state, name, meter) {
                 hot.insert(name);
             }
         }
