@@ -53,6 +53,11 @@ const WORTH_SKIPPING: usize = 64;
 /// groups of a million rows.
 const MOST_ROWS: i64 = 2 << 20;
 
+/// Whether a row group of so many rows may be decoded late: it has more than a batch.
+pub(super) fn is_worth(rows: i64, batch_size: usize) -> bool {
+    rows <= MOST_ROWS && usize::try_from(rows).is_ok_and(|rows| rows > batch_size)
+}
+
 /// A file as it is decoded late.
 pub(super) struct LateFile {
     /// Without the index of pages: where none is left out, what rows a page has is its own to say.
@@ -155,7 +160,7 @@ impl Groups {
     ) -> Option<(Arc<LateFile>, WhileDecoded)> {
         let (early, file) = self.early.as_ref().zip(self.late.as_ref())?;
         let rows = self.metadata.metadata().row_group(planned.group).num_rows();
-        if !(0..=MOST_ROWS).contains(&rows) {
+        if !is_worth(rows, self.batch_size) {
             return None;
         }
         // Where rows are left out by pages, kept columns are not used, and none is kept.
