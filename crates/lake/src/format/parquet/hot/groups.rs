@@ -29,9 +29,10 @@ use super::chosen::{Beside, Chosen};
 use super::column::KeptColumn;
 use super::early::EarlyFilter;
 use super::filter::{Chunks, RowFilter};
-use super::late::{Late, LateFile};
+use super::late::LateFile;
 use super::narrow::Chunk;
 use super::pruning::{LivePruning, PlannedGroup};
+use super::sides::Late;
 use crate::meter::QueryMeter;
 
 /// The share of rows, as a divisor, above which all rows are returned although some fail a condition.

@@ -38,6 +38,7 @@ mod narrow;
 mod packed;
 mod pruning;
 mod scan;
+mod sides;
 mod texts;
 
 pub use cache::ColumnCache;
