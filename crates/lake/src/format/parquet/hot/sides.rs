@@ -31,7 +31,7 @@ pub(super) struct Late {
     pub schema: SchemaRef,
 }
 
-/// Some of the columns, with the rows that are returned, in batches that both sides cut alike.
+/// Some of the columns, with the rows that are returned.
 pub(super) struct Side {
     /// Batches that come before those of the decoder.
     pub ready: VecDeque<RecordBatch>,
@@ -61,17 +61,18 @@ impl Late {
                 .map(|tested| self.returned(tested.columns()))
                 .transpose();
         };
-        let (tested, others) = match (tested, others.next()?) {
+        let (of_tested, of_others) = match (tested, others.next()?) {
             (None, None) => return Ok(None),
-            (Some(tested), Some(others)) if tested.num_rows() == others.num_rows() => {
-                (tested, others)
-            }
+            (Some(of_tested), Some(of_others)) => (of_tested, of_others),
             _ => {
                 let what = "columns of a row group have different numbers of rows".to_owned();
                 return Err(ParquetError::General(what).into());
             }
         };
-        let (mut tested, mut others) = (tested.columns().iter(), others.columns().iter());
+        let count = of_tested.num_rows().min(of_others.num_rows());
+        let of_tested = self.tested.first(of_tested, count);
+        let of_others = others.first(of_others, count);
+        let (mut tested, mut others) = (of_tested.columns().iter(), of_others.columns().iter());
         let arrays = self.is_tested.iter().filter_map(|is_tested| {
             let column = match *is_tested {
                 true => tested.next(),
@@ -112,6 +113,16 @@ impl Side {
             };
             choice.add(decoded)?;
         }
+    }
+
+    /// The first rows of a batch that came next. The others come next then.
+    fn first(&mut self, batch: RecordBatch, count: usize) -> RecordBatch {
+        let left = batch.num_rows().saturating_sub(count);
+        if left == 0 {
+            return batch;
+        }
+        self.ready.push_front(batch.slice(count, left));
+        batch.slice(0, count)
     }
 }
 
