@@ -75,7 +75,7 @@ pub(in crate::format::parquet) enum Opened {
 impl HotScan {
     /// `source`: with the options that rows are filtered, they are filtered in files whose columns
     /// that the condition reads are kept or hot, and the other files are cold. `None`: nothing of
-    /// the scan is kept.
+    /// the scan is kept, and it has no conditions that are tested here.
     ///
     /// # Errors
     /// The projection does not go with the table.
