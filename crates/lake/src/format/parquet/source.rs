@@ -106,7 +106,8 @@ impl ParquetFiles {
         Some((source, decides))
     }
 
-    /// What reads files with hot columns; `None`: those of the scan are not kept.
+    /// What reads files with hot columns, and tests conditions before it decodes other columns; `None`: it does
+    /// neither for the scan.
     ///
     /// `source`: the one that reads the other files.
     fn hot(

@@ -293,6 +293,12 @@ impl OfColumn {
                 return Ok(BooleanBuffer::new_unset(count));
             }
         }
+        if let (Chunk::Decoded(decoded), Some(between), true) =
+            (chunk, &self.between, self.is_between)
+            && let Some(flags) = decoded.among(between, from, count)
+        {
+            return Ok(among & &flags);
+        }
         if let Some(kinds) = chunk.kinds(count) {
             let of_kinds = self.is_true(kinds?)?;
             let flags = chunk.flags(from, count, &of_kinds, self.of_null)?;

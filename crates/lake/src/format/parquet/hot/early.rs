@@ -282,6 +282,7 @@ mod tests {
     use datafusion::physical_expr::conjunction;
     use datafusion::physical_expr::expressions::{binary, lit};
 
+    use super::super::decoded::Decoded;
     use super::super::narrow::Chunk;
     use super::*;
 
@@ -381,5 +382,31 @@ mod tests {
         ];
         filter.update(conjunction(bounds)).unwrap();
         assert_eq!(count(&predicate, &all).await, 10);
+    }
+
+    #[test]
+    fn columns_that_are_being_decoded_are_tested_by_comparisons() {
+        let s: Arc<dyn PhysicalExpr> = Arc::new(Column::new("s", 2));
+        let like: Arc<dyn PhysicalExpr> = Arc::new(LikeExpr::new(false, false, s, lit(kind("b%"))));
+        let of = |predicate: &Arc<dyn PhysicalExpr>| {
+            let filter = EarlyFilter::of(predicate, &schema(), &[1, 2]).unwrap();
+            filter.unwrap().while_decoded()
+        };
+        assert!(of(&like).is_none());
+        let both = conjunction([like, compared(n(), Operator::Lt, 30)]);
+        let mut tested = of(&both).unwrap();
+        assert_eq!((tested.places(), tested.changes()), (&[0][..], false));
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(25..40));
+        let numbers = Chunk::Decoded(Decoded::new(numbers, DataType::Int64));
+        let column = |chunks| Arc::new(KeptColumn::new(chunks));
+        let columns = [column(vec![numbers]), column(Vec::new())];
+        assert_eq!(tested.passing(&columns, 15).count_set_bits(), 5);
+        // What a join fills is tested once it is filled.
+        let filter = Arc::new(DynamicFilterPhysicalExpr::new(vec![n()], lit(true)));
+        let predicate: Arc<dyn PhysicalExpr> = Arc::<DynamicFilterPhysicalExpr>::clone(&filter);
+        assert!(of(&predicate).is_none());
+        filter.update(compared(n(), Operator::GtEq, 50)).unwrap();
+        let tested = of(&predicate).unwrap();
+        assert_eq!((tested.places(), tested.changes()), (&[0][..], true));
     }
 }

@@ -81,7 +81,8 @@ fn same(is_set: bool, rows: usize) -> BooleanBuffer {
     }
 }
 
-fn within<N: Copy + PartialOrd>(numbers: &[N], least: N, greatest: N) -> BooleanBuffer {
+/// For each number: whether it is between two others, both included.
+pub(super) fn within<N: Copy + PartialOrd>(numbers: &[N], least: N, greatest: N) -> BooleanBuffer {
     flagged(numbers, |number| (number >= least) & (number <= greatest))
 }
 

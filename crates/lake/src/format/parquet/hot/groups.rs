@@ -29,9 +29,10 @@ use super::chosen::{Beside, Chosen};
 use super::column::KeptColumn;
 use super::early::EarlyFilter;
 use super::filter::{Chunks, RowFilter};
-use super::late::Late;
+use super::late::LateFile;
 use super::narrow::Chunk;
 use super::pruning::{LivePruning, PlannedGroup};
+use super::sides::Late;
 use crate::meter::QueryMeter;
 
 /// The share of rows, as a divisor, above which all rows are returned although some fail a condition.
@@ -48,15 +49,13 @@ pub(super) struct Groups {
     pub filter: Option<Arc<RowFilter>>,
     /// Leaves out rows of columns that are all kept, or none of which is.
     pub early: Option<Arc<EarlyFilter>>,
-    /// Whether columns of conditions are decoded before the others.
-    pub is_late: bool,
+    /// For the row groups of which columns of conditions are decoded before the others.
+    pub late: Option<Arc<LateFile>>,
     pub reader: LakeReader,
     /// Counts what the reader fetches. The query is charged here.
     pub fetched: Arc<QueryMeter>,
     pub meter: Arc<QueryMeter>,
     pub metadata: ArrowReaderMetadata,
-    /// The same without the index of pages.
-    pub plain: ArrowReaderMetadata,
     pub batch_size: usize,
     pub left: VecDeque<PlannedGroup>,
     pub current: Option<Current>,
@@ -168,8 +167,8 @@ impl Groups {
                 Box::pin(self.filtered(&filter, planned)).await?
             } else if let Some(kept) = self.kept_to_choose(&planned) {
                 Box::pin(self.chosen(&planned, kept)).await?
-            } else if let Some(conditions) = self.tested_first(&planned) {
-                Box::pin(self.late(planned, conditions)).await?
+            } else if let Some((file, conditions)) = self.tested_first(&planned) {
+                Box::pin(self.decoded_late(planned, file, conditions)).await?
             } else if let Some(rows) = planned.rows {
                 let group = self.begin_of_rows(planned.group, rows).await?;
                 Some(Current::Decoded(group))

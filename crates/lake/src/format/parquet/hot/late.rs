@@ -11,75 +11,108 @@
 //! they are few, because beginning anew costs more. Where the first rows show that many pass, all columns are
 //! decoded side by side, and no row is left out.
 //!
+//! Decimals of 32 or 64 bits in the file are made as wide as the column once rows are left out (`decoded.rs`).
+//!
 //! Which bytes are read does not depend on which rows pass. The operator above tests the rows again.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, BooleanBufferBuilder, RecordBatch};
+use arrow::array::{BooleanArray, BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::BatchCoalescer;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
 use datafusion::error::{DataFusionError, Result};
 use parquet::DecodeResult;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ParquetRecordBatchReader, RowSelection, RowSelectionPolicy, RowSelector,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection,
+    RowSelectionPolicy,
 };
 use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
 use parquet::errors::ParquetError;
 
 use super::column::KeptColumn;
+use super::decoded::{Decoded, narrow_type};
 use super::early::{TRIED, WhileDecoded};
 use super::filter::BATCHES;
-use super::groups::{Current, Groups};
+use super::groups::{Column, Current, Groups};
 use super::narrow::Chunk;
 use super::pruning::PlannedGroup;
+use super::sides::{Choice, Late, Side, decoded, runs};
 
 /// The share of rows that pass, as a divisor, above which no row is left out: copying many costs more than it
 /// spares.
 const FEW: usize = 4;
 
-/// Rows between two that pass, from which on skipping them is faster than decoding them.
-const WORTH_SKIPPING: usize = 64;
-
 /// Rows of a row group, at most: values of those that pass are held until the last one is tested. Writers make
 /// groups of a million rows.
 const MOST_ROWS: i64 = 2 << 20;
 
-/// A row group of which columns of conditions are decoded before the others.
-pub(super) struct Late {
-    tested: Side,
-    /// `None`: conditions read all columns.
-    others: Option<Side>,
-    /// For each column: whether a condition reads it.
-    is_tested: Vec<bool>,
-    /// Of all columns.
+/// Whether a row group of so many rows may be decoded late: it has more than a batch.
+pub(super) fn is_worth(rows: i64, batch_size: usize) -> bool {
+    rows <= MOST_ROWS && usize::try_from(rows).is_ok_and(|rows| rows > batch_size)
+}
+
+/// A file as it is decoded late.
+pub(super) struct LateFile {
+    /// Without the index of pages: where none is left out, what rows a page has is its own to say.
+    plain: ArrowReaderMetadata,
+    indexed: ArrowReaderMetadata,
+    /// The columns that are read, as they are decoded.
     schema: SchemaRef,
 }
 
-/// Some of the columns, with the rows that are returned, in batches that both sides cut alike.
-struct Side {
-    /// Batches that come before those of the decoder.
-    ready: VecDeque<RecordBatch>,
-    decoder: Option<ParquetRecordBatchReader>,
-    /// `None`: all rows of the decoder are returned.
-    choice: Option<Choice>,
-}
-
-/// Rows of a decoder that are returned.
-struct Choice {
-    /// A flag for each row that is decoded.
-    passing: BooleanBuffer,
-    /// Rows that were decoded.
-    at: usize,
-    merged: BatchCoalescer,
+impl LateFile {
+    /// `indexed`: with the index of pages, if it is used. `columns`: those that are read, in the order of the
+    /// file.
+    ///
+    /// # Errors
+    /// The file has fewer columns.
+    pub(super) fn of(
+        plain: ArrowReaderMetadata,
+        indexed: ArrowReaderMetadata,
+        columns: &[Column],
+    ) -> Result<Self> {
+        let file = plain.schema();
+        let mut fields: Vec<FieldRef> = file.fields().iter().cloned().collect();
+        let mut are_narrow = false;
+        for column in columns {
+            let leaf = match column.leaves[..] {
+                [leaf] => plain.parquet_schema().column(leaf),
+                _ => continue,
+            };
+            let data_type = narrow_type(&column.data_type, leaf.physical_type());
+            if let (Some(field), Some(data_type)) = (fields.get_mut(column.root), data_type) {
+                *field = Arc::new(field.as_ref().clone().with_data_type(data_type));
+                are_narrow = true;
+            }
+        }
+        let schema = Schema::new_with_metadata(fields, file.metadata().clone());
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+        let again = |known: &ArrowReaderMetadata| {
+            let known = Arc::clone(known.metadata());
+            ArrowReaderMetadata::try_new(known, options.clone())
+        };
+        let narrow = match are_narrow {
+            true => again(&plain).ok().zip(again(&indexed).ok()),
+            false => None,
+        };
+        let (plain, indexed) = narrow.unwrap_or((plain, indexed));
+        let roots: Vec<usize> = columns.iter().map(|column| column.root).collect();
+        Ok(Self {
+            schema: Arc::new(plain.schema().project(&roots)?),
+            plain,
+            indexed,
+        })
+    }
 }
 
 /// Columns of a row group as they are in the file.
 struct Fetched {
+    file: Arc<LateFile>,
     group: usize,
     /// The rows that are read; `None`: all.
     rows: Option<RowSelection>,
@@ -90,10 +123,13 @@ struct Fetched {
 impl Groups {
     /// The conditions that are tested before other columns of a row group are decoded. `None`: columns of it
     /// are kept, or are to be kept, or nothing is spared.
-    pub(super) fn tested_first(&self, planned: &PlannedGroup) -> Option<WhileDecoded> {
-        let early = self.early.as_ref().filter(|_| self.is_late)?;
+    pub(super) fn tested_first(
+        &self,
+        planned: &PlannedGroup,
+    ) -> Option<(Arc<LateFile>, WhileDecoded)> {
+        let (early, file) = self.early.as_ref().zip(self.late.as_ref())?;
         let rows = self.metadata.metadata().row_group(planned.group).num_rows();
-        if !(0..=MOST_ROWS).contains(&rows) {
+        if !is_worth(rows, self.batch_size) {
             return None;
         }
         // Where rows are left out by pages, kept columns are not used, and none is kept.
@@ -109,17 +145,18 @@ impl Groups {
         }
         let conditions = early.while_decoded()?;
         let spares = conditions.changes() || conditions.places().len() < self.columns.len();
-        spares.then_some(conditions)
+        spares.then(|| (Arc::clone(file), conditions))
     }
 
     /// The rows of a row group that may pass, charged to the query. `None`: there are none.
     ///
     /// # Errors
     /// The cutoff, the store, a damaged file.
-    pub(super) async fn late(
+    pub(super) async fn decoded_late(
         // As a decoder cannot be shared by threads, neither can a reference to this.
         &mut self,
         planned: PlannedGroup,
+        file: Arc<LateFile>,
         mut conditions: WhileDecoded,
     ) -> Result<Option<Current>> {
         let PlannedGroup { group, rows } = planned;
@@ -128,11 +165,12 @@ impl Groups {
             Some(rows) => rows.row_count(),
             None => usize::try_from(all_rows).unwrap_or(0),
         };
-        let fetched = self.fetched_columns(group, rows).await?;
-        let all = self.columns.len();
+        let columns = Arc::clone(&self.columns);
+        let all = columns.len();
         let tested = conditions.places().to_vec();
         let others: Vec<usize> = (0..all).filter(|place| !tested.contains(place)).collect();
-        let of_tested = Arc::new(self.output.read.project(&tested)?);
+        let of_tested = Arc::new(file.schema.project(&tested)?);
+        let fetched = self.fetched_columns(file, group, rows).await?;
         let batch_size = self.batch_size.max(1);
 
         let unread = Arc::new(KeptColumn::new(Vec::new()));
@@ -152,9 +190,12 @@ impl Groups {
                     }
                     let mut read = vec![Arc::clone(&unread); all];
                     for (place, array) in tested.iter().zip(decoded.columns()) {
-                        if let Some(column) = read.get_mut(*place) {
-                            let chunk = Chunk::Plain(Arc::clone(array));
-                            *column = Arc::new(KeptColumn::new(vec![chunk]));
+                        if let (Some(read), Some(column)) =
+                            (read.get_mut(*place), columns.get(*place))
+                        {
+                            let data_type = column.data_type.clone();
+                            let decoded = Decoded::new(Arc::clone(array), data_type);
+                            *read = Arc::new(KeptColumn::new(vec![Chunk::Decoded(decoded)]));
                         }
                     }
                     let flags = conditions.passing(&read, decoded.num_rows());
@@ -170,7 +211,7 @@ impl Groups {
             }
             if merged.is_none() && (is_end || passing.len() >= TRIED) {
                 if passed > passing.len() / FEW {
-                    self.is_late = false;
+                    self.late = None;
                     let ready = first.into_iter().map(|(batch, _)| batch);
                     let side = Side {
                         ready: ready.collect(),
@@ -217,10 +258,12 @@ impl Groups {
     /// The bytes of all columns of a row group, charged to the query. `rows`: those that are read; `None`: all.
     async fn fetched_columns(
         &mut self,
+        file: Arc<LateFile>,
         group: usize,
         rows: Option<RowSelection>,
     ) -> Result<Fetched> {
         let mut fetched = Fetched {
+            file,
             group,
             rows,
             ranges: Vec::new(),
@@ -248,10 +291,9 @@ impl Groups {
         places: &[usize],
         rows: Option<&RowSelection>,
     ) -> Result<ParquetPushDecoder> {
-        // What rows a page has is its own to say, where no pages are left out.
         let metadata = match &fetched.rows {
-            Some(_) => &self.metadata,
-            None => &self.plain,
+            Some(_) => &fetched.file.indexed,
+            None => &fetched.file.plain,
         };
         let columns = places.iter().filter_map(|place| self.columns.get(*place));
         let roots = columns.map(|column| column.root);
@@ -315,15 +357,11 @@ impl Groups {
         let runs = runs(passing);
         let (rows, passing) = decoded(&runs, passing);
         let decoder = self.decoder_of(fetched, places, Some(&rows))?;
-        let schema = Arc::new(self.output.read.project(places)?);
+        let schema = Arc::new(fetched.file.schema.project(places)?);
         Ok(Some(Side {
             ready,
             decoder: Some(decoder),
-            choice: Some(Choice {
-                passing,
-                at: 0,
-                merged: BatchCoalescer::new(schema, self.batch_size.max(1)),
-            }),
+            choice: Some(Choice::new(passing, schema, self.batch_size.max(1))),
         }))
     }
 
@@ -339,110 +377,6 @@ impl Groups {
     }
 }
 
-impl Late {
-    /// The next rows. `None`: the end.
-    ///
-    /// # Errors
-    /// Those of the decoders. The columns have different numbers of rows.
-    pub(super) fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let tested = self.tested.next()?;
-        let Some(others) = &mut self.others else {
-            return tested
-                .map(|tested| self.returned(tested.columns().to_vec()))
-                .transpose();
-        };
-        let (tested, others) = match (tested, others.next()?) {
-            (None, None) => return Ok(None),
-            (Some(tested), Some(others)) if tested.num_rows() == others.num_rows() => {
-                (tested, others)
-            }
-            _ => {
-                let what = "columns of a row group have different numbers of rows".to_owned();
-                return Err(ParquetError::General(what).into());
-            }
-        };
-        let (mut tested, mut others) = (tested.columns().iter(), others.columns().iter());
-        let arrays = self.is_tested.iter().filter_map(|is_tested| {
-            let column = match *is_tested {
-                true => tested.next(),
-                false => others.next(),
-            };
-            column.map(Arc::clone)
-        });
-        let arrays: Vec<ArrayRef> = arrays.collect();
-        self.returned(arrays).map(Some)
-    }
-
-    fn returned(&self, arrays: Vec<ArrayRef>) -> Result<RecordBatch> {
-        Ok(RecordBatch::try_new(Arc::clone(&self.schema), arrays)?)
-    }
-}
-
-impl Side {
-    fn next(&mut self) -> Result<Option<RecordBatch>> {
-        if let Some(batch) = self.ready.pop_front() {
-            return Ok(Some(batch));
-        }
-        let Some(decoder) = &mut self.decoder else {
-            return Ok(None);
-        };
-        let Some(choice) = &mut self.choice else {
-            return Ok(decoder.next().transpose()?);
-        };
-        loop {
-            if let Some(batch) = choice.merged.next_completed_batch() {
-                return Ok(Some(batch));
-            }
-            let Some(decoded) = decoder.next().transpose()? else {
-                choice.merged.finish_buffered_batch()?;
-                return Ok(choice.merged.next_completed_batch());
-            };
-            choice.add(decoded)?;
-        }
-    }
-}
-
-impl Choice {
-    fn add(&mut self, decoded: RecordBatch) -> Result<()> {
-        let count = decoded.num_rows();
-        if count > self.passing.len() - self.at {
-            let what = "a column of a row group has more rows than others".to_owned();
-            return Err(ParquetError::General(what).into());
-        }
-        let flags = self.passing.slice(self.at, count);
-        self.at += count;
-        let flags = BooleanArray::new(flags, None);
-        Ok(self.merged.push_batch_with_filter(decoded, &flags)?)
-    }
-}
-
-/// The runs of rows that are decoded so that these are among them.
-fn runs(passing: &BooleanBuffer) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    for (start, end) in passing.set_slices() {
-        match runs.last_mut() {
-            Some(last) if start - last.end < WORTH_SKIPPING => last.end = end,
-            _ => runs.push(start..end),
-        }
-    }
-    runs
-}
-
-/// The rows of these runs as the decoder is told them, and which of them pass.
-fn decoded(runs: &[Range<usize>], passing: &BooleanBuffer) -> (RowSelection, BooleanBuffer) {
-    let mut selectors = Vec::with_capacity(2 * runs.len() + 1);
-    let mut flags = BooleanBufferBuilder::new(passing.len());
-    let mut at = 0;
-    for run in runs {
-        selectors.push(RowSelector::skip(run.start - at));
-        selectors.push(RowSelector::select(run.len()));
-        flags.append_buffer(&passing.slice(run.start, run.len()));
-        at = run.end;
-    }
-    selectors.push(RowSelector::skip(passing.len() - at));
-    (RowSelection::from(selectors), flags.finish())
-}
-
 fn other_rows(group: usize, at: usize, rows: usize) -> DataFusionError {
     let what = format!("row group {group} has {at} rows, the footer claims {rows}");
     ParquetError::General(what).into()
@@ -451,42 +385,4 @@ fn other_rows(group: usize, at: usize, rows: usize) -> DataFusionError {
 fn no_rows(group: usize) -> DataFusionError {
     let what = format!("row group {group} has no rows, other than the footer says");
     ParquetError::General(what).into()
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn rows_that_are_near_each_other_are_decoded_together() {
-        let near = WORTH_SKIPPING - 1;
-        let passing = |rows: &[usize], count: usize| {
-            BooleanBuffer::collect_bool(count, |row| rows.contains(&row))
-        };
-        assert!(runs(&passing(&[], 100)).is_empty());
-        assert_eq!(runs(&passing(&[0, 1], 2)), std::slice::from_ref(&(0..2)));
-        let together = passing(&[5, 6 + near], 200);
-        assert_eq!(runs(&together), std::slice::from_ref(&(5..7 + near)));
-        let apart = passing(&[5, 6 + WORTH_SKIPPING], 200);
-        assert_eq!(runs(&apart), [5..6, 6 + WORTH_SKIPPING..7 + WORTH_SKIPPING]);
-    }
-
-    #[test]
-    fn flags_are_those_of_the_rows_that_are_decoded() {
-        for step in [1, 2, 3, 63, 64, 65, 66, 300] {
-            for count in [1, 64, 65, 1000] {
-                let passing = BooleanBuffer::collect_bool(count, |row| row % step == step / 2);
-                let runs = runs(&passing);
-                let (rows, flags) = decoded(&runs, &passing);
-                assert_eq!(rows.row_count(), flags.len());
-                assert_eq!(flags.count_set_bits(), passing.count_set_bits());
-                let decoded = runs.iter().cloned().flatten();
-                let of_runs = flags.set_indices().collect::<Vec<_>>();
-                let decoded: Vec<usize> = decoded.collect();
-                let found = of_runs.iter().map(|row| decoded[*row]);
-                assert!(found.eq(passing.set_indices()), "{step}, {count}");
-            }
-        }
-    }
 }

@@ -28,6 +28,7 @@ mod cache;
 mod chosen;
 mod column;
 mod condition;
+mod decoded;
 mod early;
 mod filled;
 mod filter;
@@ -39,6 +40,7 @@ mod narrow;
 mod packed;
 mod pruning;
 mod scan;
+mod sides;
 mod texts;
 
 pub use cache::ColumnCache;

@@ -22,6 +22,7 @@ use arrow::error::ArrowError;
 
 use super::between::Between;
 use super::bounds::{bounds, bounds_of_decimals};
+use super::decoded::Decoded;
 use super::flags;
 use super::packed::{PIECE, Small, Threes, Values, joined, pack};
 use super::texts::{Texts, texts};
@@ -30,6 +31,8 @@ use super::texts::{Texts, texts};
 #[derive(Debug)]
 pub(super) enum Chunk {
     Plain(ArrayRef),
+    /// Not kept, and tested only.
+    Decoded(Decoded),
     Numbers(Numbers),
     Texts(Texts),
 }
@@ -54,6 +57,7 @@ impl Chunk {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Plain(array) => array.len(),
+            Self::Decoded(decoded) => decoded.len(),
             Self::Numbers(numbers) => numbers.distances.len(),
             Self::Texts(texts) => texts.len(),
         }
@@ -63,6 +67,7 @@ impl Chunk {
     pub(super) fn bytes(&self) -> usize {
         let held = match self {
             Self::Plain(array) => array.get_array_memory_size(),
+            Self::Decoded(decoded) => decoded.bytes(),
             Self::Numbers(numbers) => numbers.distances.bytes(),
             Self::Texts(texts) => texts.bytes(),
         };
@@ -78,6 +83,7 @@ impl Chunk {
         match self {
             Self::Plain(array) if count == array.len() => Ok(Arc::clone(array)),
             Self::Plain(array) => Ok(array.slice(from, count)),
+            Self::Decoded(decoded) => decoded.rows(from, count),
             Self::Numbers(numbers) => numbers.rows(from, count),
             Self::Texts(texts) => texts.rows(from, count),
         }
@@ -96,6 +102,7 @@ impl Chunk {
         self.check(from, count)?;
         match self {
             Self::Plain(array) => filter(&array.slice(from, count), chosen),
+            Self::Decoded(decoded) => decoded.chosen(from, chosen),
             Self::Numbers(numbers) => numbers.chosen(from, chosen.values()),
             Self::Texts(texts) => texts.chosen(from, chosen),
         }
@@ -105,7 +112,7 @@ impl Chunk {
     /// than `most`. Not NULL.
     pub(super) fn kinds(&self, most: usize) -> Option<Result<ArrayRef, ArrowError>> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Decoded(_) => None,
             Self::Numbers(numbers) => numbers.kinds(most),
             Self::Texts(texts) => {
                 let distinct = texts.distinct()?;
@@ -161,7 +168,7 @@ impl Chunk {
 
     fn small(&self) -> Option<&Small> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Decoded(_) => None,
             Self::Numbers(numbers) => Some(&numbers.distances),
             Self::Texts(texts) => texts.places(),
         }
@@ -169,7 +176,7 @@ impl Chunk {
 
     fn small_mut(&mut self) -> Option<&mut Small> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Decoded(_) => None,
             Self::Numbers(numbers) => Some(&mut numbers.distances),
             Self::Texts(texts) => texts.places_mut(),
         }

@@ -38,6 +38,7 @@ use super::column::is_kept;
 use super::early::EarlyFilter;
 use super::filter::RowFilter;
 use super::groups::{Column, Groups, Output};
+use super::late::{LateFile, is_worth};
 use super::pruning::{LivePruning, PlannedGroup, PruningOptions, RowGroups};
 use crate::meter::QueryMeter;
 
@@ -74,7 +75,7 @@ pub(in crate::format::parquet) enum Opened {
 impl HotScan {
     /// `source`: with the options that rows are filtered, they are filtered in files whose columns
     /// that the condition reads are kept or hot, and the other files are cold. `None`: nothing of
-    /// the scan is kept.
+    /// the scan is kept, and it has no conditions that are tested here.
     ///
     /// # Errors
     /// The projection does not go with the table.
@@ -142,11 +143,11 @@ impl HotScan {
         // All are noted.
         let mut hot: HashSet<&str> = HashSet::new();
         for name in &self.names {
-            if self.cache.was_read(&state, name, meter) {
+            if self.cache.is_on() && self.cache.was_read(&state, name, meter) {
                 hot.insert(name);
             }
         }
-        let may_be_late = self.cache.tests_early() && !self.filters_rows;
+        let may_be_late = self.cache.tests_early() && !self.filters_rows && !self.is_small(&file);
         let is_cold = hot.is_empty() && !(may_be_late && self.predicate.is_some());
         if is_cold || file.arrow_schema.is_some() {
             return Ok(cold(file));
@@ -274,6 +275,13 @@ impl HotScan {
             .as_ref()
             .filter(|_| planned.groups.len() > 1 && !planned.by_pages)
             .and_then(|predicate| LivePruning::of(self.pruning, predicate, &schema));
+        let late = early.as_ref().filter(|_| {
+            let rows = |group: usize| metadata.metadata().row_group(group).num_rows();
+            let mut groups = planned.groups.iter();
+            may_be_late && groups.any(|planned| is_worth(rows(planned.group), self.batch_size))
+        });
+        let late = late.map(|_| LateFile::of(plain, metadata.clone(), &columns));
+        let late = late.transpose()?;
         let fetched = Arc::new(QueryMeter::new(None));
         let groups = Groups {
             cache: self.cache.clone(),
@@ -282,12 +290,11 @@ impl HotScan {
             output: Output::new(&projection, &schema, &projected, &self.output)?,
             filter: filter.map(Arc::new),
             early: early.map(Arc::new),
-            is_late: may_be_late,
+            late: late.map(Arc::new),
             reader: LakeReader::new(&self.readers, file, Arc::clone(&fetched)),
             fetched,
             meter: Arc::clone(meter),
             metadata,
-            plain,
             batch_size: self.batch_size,
             left: planned.groups.into(),
             current: None,
@@ -297,6 +304,13 @@ impl HotScan {
             metrics: of_file,
         };
         Ok(Opened::Hot(groups.into_stream()))
+    }
+
+    /// Whether a file is known to have no more than a batch of rows.
+    fn is_small(&self, file: &PartitionedFile) -> bool {
+        let statistics = file.statistics.as_ref();
+        let rows = statistics.and_then(|known| known.num_rows.get_value());
+        rows.is_some_and(|rows| *rows <= self.batch_size)
     }
 
     /// The index of a file's pages, which is charged as it was when it was read.

@@ -1,7 +1,7 @@
 //! Files of which nothing is kept: conditions are tested before other columns are decoded, with the rows and
 //! the charge of DataFusion's decoder.
 
-use arrow::array::StructArray;
+use arrow::array::{Decimal128Array, StructArray};
 use arrow::datatypes::{DataType, Fields};
 
 use super::hot::{COLUMNS, Random, lake, mixed};
@@ -107,6 +107,54 @@ async fn share_of_rows_may_change_within_a_row_group() {
             let some = left_out(&mut lake, sql).await;
             assert_eq!(some > 0, is_left_out, "{name}: {sql}");
         }
+    }
+}
+
+/// Decimals that the file has in 32, 64 and more bits.
+#[tokio::test]
+async fn decimals_are_tested_with_the_bits_of_the_file() {
+    let mut lake = Lake::new(&[
+        ("a", "decimal(7,2)"),
+        ("b", "decimal(15,2)"),
+        ("c", "decimal(30,2)"),
+        ("n", "bigint"),
+    ]);
+    let decimals = |precision, values: &dyn Fn(i64) -> Option<i64>| -> ArrayRef {
+        let values = (0..50_000).map(|n| values(n).map(i128::from));
+        let values: Decimal128Array = values.collect();
+        Arc::new(values.with_precision_and_scale(precision, 2).unwrap())
+    };
+    let signed = |n: i64| (n * 7919) % 19_999 - 9_999;
+    let some = |n: i64| (n % 11 != 0).then(|| signed(n));
+    let columns = vec![
+        ("a", decimals(7, &some)),
+        ("b", decimals(15, &|n| some(n + 5))),
+        ("c", decimals(30, &|n| some(n + 9))),
+        ("n", ints(0..50_000)),
+    ];
+    lake.put("f", paged(&batch(columns), 30_000, 4000)).await;
+    let decimal = |number: &str, precision| format!("CAST({number} AS DECIMAL({precision}, 2))");
+    for (name, precision) in [("a", 7), ("b", 15), ("c", 30)] {
+        let number = |number| decimal(number, precision);
+        for condition in [
+            format!("{name} > {}", number("95.5")),
+            format!("{name} <= {} AND n > 3", number("-90.01")),
+            format!("{name} BETWEEN {} AND {}", number("-1"), number("1.25")),
+            format!("{name} IN ({}, {})", number("5"), number("-7.3")),
+            format!("{name} = {} OR n = 77", number("0")),
+            format!("{name} IS NULL AND n < 9000"),
+            format!("{name} <> {}", number("3")),
+            format!("{name} < {}", number("-99999")),
+            "a = b".to_owned(),
+            "b > c AND n % 2 = 0 AND n < 5000".to_owned(),
+        ] {
+            for columns in ["*", "a, n", "c, b"] {
+                let sql = format!("SELECT {columns} FROM t WHERE {condition}");
+                left_out(&mut lake, &sql).await;
+            }
+        }
+        let few = format!("SELECT * FROM t WHERE {name} > {}", number("95.5"));
+        assert!(left_out(&mut lake, &few).await > 0, "{name}");
     }
 }
 

@@ -33,7 +33,7 @@ fn bytes_of_value(array: &ArrayRef) -> usize {
     let all = BooleanArray::from(vec![true; array.len()]);
     assert!(chunk.chosen(1, &all).is_err());
     let small = match &chunk {
-        Chunk::Plain(_) | Chunk::Texts(Texts::Listed(_)) => return OTHERWISE,
+        Chunk::Plain(_) | Chunk::Decoded(_) | Chunk::Texts(Texts::Listed(_)) => return OTHERWISE,
         Chunk::Texts(texts) => texts.places().unwrap(),
         Chunk::Numbers(numbers) => &numbers.distances,
     };
