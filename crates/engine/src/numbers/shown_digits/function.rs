@@ -212,11 +212,15 @@ impl Leaf {
         match self.written(row) {
             None => Ok(None),
             Some(written) => match written? {
-                Written::Word(word) => Err(Error::not_supported(format!(
-                    "{word} is not supported in calculations with numeric"
-                ))
-                .with_hint("cast to double precision")
-                .into()),
+                Written::Word(word) => {
+                    let what = match word {
+                        "NaN" => "NaN",
+                        _ => "an infinite value",
+                    };
+                    let message = format!("{what} of the type numeric is not supported");
+                    let error = Error::not_supported(message);
+                    Err(error.with_hint("use double precision, or NULL").into())
+                }
                 written => written.number().map(Some).ok_or_else(too_large),
             },
         }

@@ -10,7 +10,7 @@ use super::place::{Functions, with_sums};
 use crate::expressions;
 use crate::numbers::open_numerics::{self, OPEN_NUMERIC};
 use crate::numbers::quotients::PLACES;
-use crate::numbers::{checked, float_decimals, quotients};
+use crate::numbers::{checked, digits, float_decimals, quotients};
 
 /// The maximum depth of a tree.
 const MAX_DEPTH: usize = 32;
@@ -102,7 +102,7 @@ impl<'a> Builder<'a> {
                 DataType::Decimal128(..) => self.node(open, is_guarded, below),
                 of if of.is_string() || of.is_floating() => {
                     self.differs = true;
-                    self.leaf(open, is_guarded)
+                    self.leaf(digits::unchecked(open), is_guarded)
                 }
                 of if of.is_integer() => self.leaf(open, is_guarded),
                 _ => None,
@@ -213,13 +213,14 @@ impl<'a> Builder<'a> {
             common,
             DataType::Decimal128(DECIMAL128_MAX_PRECISION, places) if *places >= PLACES
         );
-        let is_literal = matches!(expr.as_ref(), Expr::Literal(..)) && from.is_integer();
-        match is_of_quotients || is_literal {
-            true => {
-                self.differs |= scale(&from) != scale(common);
-                self.node(expr, is_guarded, depth)
-            }
-            false => self.node(value, is_guarded, depth),
+        if is_of_quotients || is_integer_literal(expr) {
+            self.differs |= scale(&from) != scale(common);
+            return self.node(expr, is_guarded, depth);
+        }
+        match (scale(&from), scale(common)) {
+            // It may be a cast of the statement.
+            (Some(of), Some(to)) if of < to => None,
+            _ => self.node(value, is_guarded, depth),
         }
     }
 
@@ -250,6 +251,7 @@ impl<'a> Builder<'a> {
                     || matches!(binary.op, Operator::And | Operator::Or);
                 is_condition && self.never_fails(&binary.left) && self.never_fails(&binary.right)
             }
+            Expr::Cast(Cast { expr, .. }) if is_small(expr) => true,
             Expr::Cast(Cast { expr, field }) => {
                 let is_wider = |from: DataType| match (from, field.data_type()) {
                     (from, DataType::Float64) => from.is_numeric(),
@@ -270,5 +272,26 @@ impl<'a> Builder<'a> {
             }
             _ => false,
         }
+    }
+}
+
+/// Returns whether an expression is a literal of an integer, which may be cast to another integer.
+fn is_integer_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(literal, _) => literal.data_type().is_integer(),
+        Expr::Cast(Cast { expr, field }) => {
+            field.data_type().is_integer() && is_integer_literal(expr)
+        }
+        _ => false,
+    }
+}
+
+/// Returns whether an expression is a literal that all types of numbers have: each has 7 bits, and room
+/// for two digits before the point.
+fn is_small(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(ScalarValue::Int64(Some(number)), _) => (0..100).contains(number),
+        Expr::Cast(Cast { expr, field }) => field.data_type().is_integer() && is_small(expr),
+        _ => false,
     }
 }
