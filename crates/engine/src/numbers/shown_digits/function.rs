@@ -163,11 +163,6 @@ enum Leaf {
 
 impl Leaf {
     fn of(array: &ArrayRef) -> Result<Self> {
-        let integers = |digits| {
-            let decimals = cast(array, &DataType::Decimal128(digits, 0))?;
-            let decimals = decimals.as_primitive::<Decimal128Type>().clone();
-            Ok(Self::Decimals(decimals, 0))
-        };
         match array.data_type() {
             DataType::Null => Ok(Self::Null),
             DataType::Boolean => Ok(Self::Booleans(array.as_boolean().clone())),
@@ -177,7 +172,11 @@ impl Leaf {
                 let decimals = array.as_primitive::<Decimal128Type>().clone();
                 Ok(Self::Decimals(decimals, u32::from(scale.unsigned_abs())))
             }
-            of if of.is_integer() => integers(20),
+            of if of.is_integer() => {
+                let decimals = cast(array, &DataType::Decimal128(20, 0))?;
+                let decimals = decimals.as_primitive::<Decimal128Type>().clone();
+                Ok(Self::Decimals(decimals, 0))
+            }
             of if of.is_string() => {
                 let texts = cast(array, &DataType::Utf8)?;
                 Ok(Self::Texts(texts.as_string::<i32>().clone()))

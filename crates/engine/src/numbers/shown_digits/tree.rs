@@ -37,7 +37,7 @@ pub(super) fn is_open(target: &Field) -> bool {
 /// Returns the value that is cast to a `numeric` without digits.
 pub(super) fn open_value(expr: &Expr) -> Option<&Expr> {
     match expr {
-        Expr::Cast(Cast { expr, field }) if is_open(field) => Some(expr),
+        Expr::Cast(Cast { expr, field }) if is_open(field) => Some(expr.as_ref()),
         Expr::ScalarFunction(call) => {
             open_numerics::value_of(call).or_else(|| float_decimals::open_value(call))
         }
@@ -49,7 +49,7 @@ pub(super) fn open_value(expr: &Expr) -> Option<&Expr> {
 pub(super) fn operation(expr: &Expr) -> Option<(Operator, &Expr, &Expr)> {
     match expr {
         Expr::BinaryExpr(binary) if expressions::is_arithmetic(binary.op) => {
-            Some((binary.op, &binary.left, &binary.right))
+            Some((binary.op, binary.left.as_ref(), binary.right.as_ref()))
         }
         Expr::ScalarFunction(call) => {
             let op = quotients::operator_of(call).or_else(|| checked::operator_of(call))?;
@@ -141,7 +141,8 @@ impl<'a> Builder<'a> {
 
     /// Returns the place of a value among the leaves.
     fn place(&mut self, value: &Expr) -> Option<usize> {
-        if let Some(known) = self.leaves.iter().position(|leaf| leaf == value) {
+        let mut leaves = self.leaves.iter();
+        if let Some(known) = leaves.position(|leaf| leaf == value && !leaf.is_volatile()) {
             return Some(known);
         }
         let place = self.leaves.len();
