@@ -41,6 +41,7 @@ use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, DataType, ExactNumberInfo, Expr, TimezoneInfo, UnaryOperator,
     Value,
 };
+use lakegate_engine::OPEN_NUMERIC;
 use lakegate_engine::time::{ASKED_FIELD, DATE_TRUNC_AT, interval_in_words};
 use lakegate_error::{Code, Error};
 
@@ -117,6 +118,20 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             let x = numbers::exact(x).unwrap_or_else(|| x.clone());
             let significant = build::call("rtrim", vec![decimals(&x), build::text("0")]);
             Some(build::call("char_length", vec![significant]))
+        }
+        ("trim_scale", [x]) => {
+            copies::check(x, 2)?;
+            let x = numbers::exact(x).unwrap_or_else(|| x.clone());
+            let text = cast(nested(x.clone()), DataType::Text);
+            let whole = build::call(
+                "split_part",
+                vec![text, build::text("."), build::integer(1)],
+            );
+            let significant = build::call("rtrim", vec![decimals(&x), build::text("0")]);
+            let joined = |left, right| nested(binary(left, BinaryOperator::StringConcat, right));
+            let digits = joined(joined(whole, build::text(".")), significant);
+            let mark = BinaryOperator::Custom(OPEN_NUMERIC.to_owned());
+            Some(nested(binary(build::null(), mark, digits)))
         }
         ("array_fill", [value, lengths]) => match unnested(lengths) {
             Expr::Array(lengths) if lengths.elem.len() > 1 => {
