@@ -8,7 +8,7 @@ use arrow::array::{
     StringArray, StringBuilder,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float32Type, Float64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float32Type, Float64Type, i256};
 use arrow::error::ArrowError;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
@@ -107,7 +107,7 @@ fn calculated(node: &Node, leaves: &[Leaf], row: usize) -> Result<Option<Digits>
                 return Ok(None);
             };
             let divides = matches!(op, Operator::Divide | Operator::Modulo);
-            if divides && right.value == arrow::datatypes::i256::ZERO {
+            if divides && right.value == i256::ZERO {
                 return Err(ArrowError::DivideByZero.into());
             }
             let result = match op {
@@ -116,6 +116,28 @@ fn calculated(node: &Node, leaves: &[Leaf], row: usize) -> Result<Option<Digits>
                 Operator::Multiply => left.times(right),
                 Operator::Divide => left.divided(right),
                 _ => left.rest(right),
+            };
+            result.map(Some).ok_or_else(too_large)
+        }
+        Node::Spread(spread, places) => {
+            let mut numbers = [None; 3];
+            for (number, place) in numbers.iter_mut().zip(places) {
+                *number = match leaves.get(*place) {
+                    Some(leaf) => leaf.number(row)?,
+                    None => None,
+                };
+            }
+            let [Some(count), Some(sum), Some(squares)] = numbers else {
+                return Ok(None);
+            };
+            let fewest = if spread.population { 1 } else { 2 };
+            if count.value < i256::from_i128(fewest) {
+                return Ok(None);
+            }
+            let result = variance(count, sum, squares, spread.population);
+            let result = match spread.deviation {
+                true => result.and_then(Digits::root),
+                false => result,
             };
             result.map(Some).ok_or_else(too_large)
         }
@@ -140,6 +162,19 @@ fn calculated(node: &Node, leaves: &[Leaf], row: usize) -> Result<Option<Digits>
             }
         }
     }
+}
+
+/// Returns a variance as `numeric_stddev_internal` of `numeric.c` does; `None` if it has too many digits.
+fn variance(count: Digits, sum: Digits, squares: Digits, population: bool) -> Option<Digits> {
+    let deviations = count.times(squares)?.minus(sum.times(sum)?)?;
+    if deviations.value <= i256::ZERO {
+        return Some(Digits::new(0, 0));
+    }
+    let others = match population {
+        true => count,
+        false => count.minus(Digits::new(1, 0))?,
+    };
+    deviations.divided(count.times(others)?)
 }
 
 fn too_large() -> datafusion::error::DataFusionError {

@@ -4,26 +4,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{
-    Aggregate, AggregateUDF, Expr, ExprSchemable, Filter, Limit, LogicalPlan, Projection, Sort,
-    SubqueryAlias, cast,
+    AggregateUDF, Expr, Limit, LogicalPlan, Projection, Sort, SubqueryAlias,
 };
 
-use super::exact::is_exact;
 use super::function;
 use super::tree::{Builder, Node};
 use crate::expressions;
 
 /// The aggregate functions of a session, by name.
 pub(super) type Functions = HashMap<String, Arc<AggregateUDF>>;
-
-/// Digits of numbers whose sum never needs more than a decimal has: there are 10^10 rows at most.
-const SUMMED_DIGITS: u8 = 28;
 
 /// Returns an analysed plan whose columns show each `numeric` with the digits that PostgreSQL shows, as
 /// far as these are known. The columns with other digits than their type are texts with a mark.
@@ -248,95 +242,7 @@ fn with_readers<'a>(
 }
 
 /// Returns whether an expression should not be calculated twice, or has another value each time.
-fn is_costly(value: &Expr) -> bool {
+pub(super) fn is_costly(value: &Expr) -> bool {
     let is = |part: &Expr| Ok(part.is_volatile_node() || expressions::subquery_of(part).is_some());
     value.exists(is).unwrap_or(true)
-}
-
-/// Returns a plan with the sum and the number of the values that the column at a place is the average
-/// of, and these two columns. `None` of other columns.
-pub(super) fn with_sums(
-    plan: &LogicalPlan,
-    place: usize,
-    functions: &Functions,
-) -> Option<(LogicalPlan, Column, Column)> {
-    match plan {
-        LogicalPlan::Filter(filter) => {
-            let (input, sum, count) = with_sums(&filter.input, place, functions)?;
-            let filter = Filter::new(filter.predicate.clone(), Arc::new(input));
-            Some((LogicalPlan::Filter(filter), sum, count))
-        }
-        LogicalPlan::Aggregate(aggregate) => {
-            let keys = aggregate.schema.fields().len() - aggregate.aggr_expr.len();
-            let average = aggregate.aggr_expr.get(place.checked_sub(keys)?)?;
-            let Expr::AggregateFunction(average) = expressions::without_alias(average) else {
-                return None;
-            };
-            let [of] = average.params.args.as_slice() else {
-                return None;
-            };
-            let is_plain = !average.params.distinct && average.params.order_by.is_empty();
-            if average.func.name() != "avg" || !is_plain || !is_exact(of, &aggregate.input) {
-                return None;
-            }
-            let summed = summed(of, &aggregate.input)?;
-            let call = |name: &str, of: Expr| {
-                let function = Arc::clone(functions.get(name)?);
-                let filter = average.params.filter.clone();
-                let call =
-                    AggregateFunction::new_udf(function, vec![of], false, filter, vec![], None);
-                Some(Expr::AggregateFunction(call))
-            };
-            let mut exprs = aggregate.aggr_expr.clone();
-            let sum = keys + place_of(&mut exprs, call("sum", summed)?, place);
-            let count = keys + place_of(&mut exprs, call("count", of.clone())?, place);
-            let input = Arc::clone(&aggregate.input);
-            let aggregate = Aggregate::try_new(input, aggregate.group_expr.clone(), exprs).ok()?;
-            let column = |place: usize| {
-                let known = place < aggregate.schema.fields().len();
-                known.then(|| Column::from(aggregate.schema.qualified_field(place)))
-            };
-            let (sum, count) = (column(sum)?, column(count)?);
-            Some((LogicalPlan::Aggregate(aggregate), sum, count))
-        }
-        _ => None,
-    }
-}
-
-/// Returns the place of a function among others. It is added if it is none of them, with a name after
-/// the column at a place.
-fn place_of(exprs: &mut Vec<Expr>, call: Expr, column: usize) -> usize {
-    let known = exprs
-        .iter()
-        .position(|expr| *expressions::without_alias(expr) == call);
-    known.unwrap_or_else(|| {
-        let place = exprs.len();
-        exprs.push(call.alias(format!("$digits:{column}:{place}")));
-        place
-    })
-}
-
-/// Returns the argument of an average as one of a sum that is not exceeded.
-fn summed(of: &Expr, input: &LogicalPlan) -> Option<Expr> {
-    let schema = input.schema();
-    match of.get_type(schema).ok()? {
-        DataType::Decimal128(..=SUMMED_DIGITS, _) => Some(of.clone()),
-        data_type if data_type.is_integer() => {
-            let is_narrow = match of {
-                Expr::Cast(cast) => matches!(
-                    cast.expr.get_type(schema),
-                    Ok(DataType::Int8 | DataType::Int16 | DataType::Int32)
-                ),
-                _ => false,
-            };
-            Some(match is_narrow {
-                true => of.clone(),
-                false => cast(
-                    of.clone(),
-                    DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0),
-                ),
-            })
-        }
-        _ => None,
-    }
 }

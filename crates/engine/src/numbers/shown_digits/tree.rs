@@ -6,7 +6,8 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator};
 
 use super::exact::{is_exact, scale};
-use super::place::{Functions, with_sums};
+use super::place::Functions;
+use super::sums::{Spread, Statistic, Sums, with_sums};
 use crate::expressions;
 use crate::numbers::open_numerics::{self, OPEN_NUMERIC};
 use crate::numbers::quotients::PLACES;
@@ -25,6 +26,8 @@ pub(super) enum Node {
     Calculated(Operator, Box<Node>, Box<Node>),
     /// The first that is not NULL, as of `coalesce`.
     First(Vec<Node>),
+    /// A variance, of the leaves that are a count, a sum and a sum of squares.
+    Spread(Spread, [usize; 3]),
     /// The branch of the first condition, which is a leaf, that is true; or the last one.
     Case(Vec<(usize, Node)>, Option<Box<Node>>),
 }
@@ -127,7 +130,7 @@ impl<'a> Builder<'a> {
                 self.first(call, &of, is_guarded, below)
             }
             value if is_exact(value, &self.input) => self.leaf(value, is_guarded),
-            Expr::Column(column) => self.average(column),
+            Expr::Column(column) => self.statistic(column),
             _ => None,
         }
     }
@@ -225,16 +228,31 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Returns the quotient that an average is.
-    fn average(&mut self, column: &Column) -> Option<Node> {
+    /// Returns what an average or a variance is calculated from.
+    fn statistic(&mut self, column: &Column) -> Option<Node> {
         let place = self.input.schema().maybe_index_of_column(column)?;
-        let (input, sum, count) = with_sums(&self.input, place, self.functions)?;
-        self.input = input;
+        let Sums {
+            plan,
+            statistic,
+            count,
+            sum,
+            squares,
+        } = with_sums(&self.input, place, self.functions)?;
+        self.input = plan;
         self.differs = true;
-        let sum = self.place(&Expr::Column(sum)).map(Node::Leaf)?;
-        let count = self.place(&Expr::Column(count)).map(Node::Leaf)?;
-        let (sum, count) = (Box::new(sum), Box::new(count));
-        Some(Node::Calculated(Operator::Divide, sum, count))
+        let sum = self.place(&Expr::Column(sum))?;
+        let count = self.place(&Expr::Column(count))?;
+        match (statistic, squares) {
+            (Statistic::Average, _) => {
+                let (sum, count) = (Box::new(Node::Leaf(sum)), Box::new(Node::Leaf(count)));
+                Some(Node::Calculated(Operator::Divide, sum, count))
+            }
+            (Statistic::Spread(spread), Some(squares)) => {
+                let squares = self.place(&Expr::Column(squares))?;
+                Some(Node::Spread(spread, [count, sum, squares]))
+            }
+            (Statistic::Spread(_), None) => None,
+        }
     }
 
     /// Returns whether a value, or a condition, has a result for all rows.
