@@ -107,13 +107,13 @@ fn in_aggregate(aggregate: &Aggregate, place: usize, functions: &Functions) -> O
     };
     let mut exprs = aggregate.aggr_expr.clone();
     let summed = summed(of, &aggregate.input)?;
-    let sum = keys + place_of(&mut exprs, call("sum", summed)?, place);
-    let count = keys + place_of(&mut exprs, call("count", of.clone())?, place);
+    let sum = keys + place_of(&mut exprs, call("sum", summed)?, aggregate);
+    let count = keys + place_of(&mut exprs, call("count", of.clone())?, aggregate);
     let squares = match statistic {
         Statistic::Average => None,
         Statistic::Spread(_) => {
             let square = square(of, &aggregate.input)?;
-            Some(keys + place_of(&mut exprs, call("sum", square)?, place))
+            Some(keys + place_of(&mut exprs, call("sum", square)?, aggregate))
         }
     };
     let input = Arc::clone(&aggregate.input);
@@ -136,15 +136,24 @@ fn in_aggregate(aggregate: &Aggregate, place: usize, functions: &Functions) -> O
     })
 }
 
-/// Returns the place of a function among others. It is added if it is none of them, with a name after
-/// the column at a place.
-fn place_of(exprs: &mut Vec<Expr>, call: Expr, column: usize) -> usize {
+/// Returns the place of a function among those of an operator. It is added if it is none of them.
+fn place_of(exprs: &mut Vec<Expr>, call: Expr, aggregate: &Aggregate) -> usize {
     let known = exprs
         .iter()
         .position(|expr| *expressions::without_alias(expr) == call);
     known.unwrap_or_else(|| {
         let place = exprs.len();
-        exprs.push(call.alias(format!("$digits:{column}:{place}")));
+        let name = call.schema_name().to_string();
+        let mut columns = aggregate.schema.fields().iter();
+        // Names leave out casts.
+        let is_taken = columns.any(|column| *column.name() == name)
+            || exprs
+                .iter()
+                .any(|expr| expr.schema_name().to_string() == name);
+        exprs.push(match is_taken {
+            true => call.alias(format!("$digits:{name}:{place}")),
+            false => call,
+        });
         place
     })
 }
