@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
+use arrow::datatypes::DataType;
 use datafusion::common::Column;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, Expr, ExprSchemable, Filter, LogicalPlan, Operator, cast,
+    Aggregate, AggregateUDF, BinaryExpr, Expr, ExprSchemable, Filter, LogicalPlan, Operator, cast,
 };
 
 use super::exact::is_exact;
 use super::place::{Functions, is_costly};
 use crate::expressions;
+use crate::sum::numeric_sum;
 
 /// Digits of numbers whose sum never needs more than a decimal has: there are 10^10 rows at most.
 const SUMMED_DIGITS: u8 = 28;
@@ -96,24 +97,25 @@ fn in_aggregate(aggregate: &Aggregate, place: usize, functions: &Functions) -> O
         return None;
     };
     let is_plain = !known.params.distinct && known.params.order_by.is_empty();
-    if !is_plain || is_costly(of) || !is_exact(of, &aggregate.input) {
+    let mut parts = std::iter::once(of).chain(known.params.filter.as_deref());
+    if !is_plain || parts.any(is_costly) || !is_exact(of, &aggregate.input) {
         return None;
     }
-    let call = |name: &str, of: Expr| {
-        let function = Arc::clone(functions.get(name)?);
-        let filter = known.params.filter.clone();
+    let call = |function: &Arc<AggregateUDF>, of: Expr| {
+        let (function, filter) = (Arc::clone(function), known.params.filter.clone());
         let call = AggregateFunction::new_udf(function, vec![of], false, filter, vec![], None);
-        Some(Expr::AggregateFunction(call))
+        Expr::AggregateFunction(call)
     };
+    let (plain_sum, plain_count) = (functions.get("sum")?, functions.get("count")?);
     let mut exprs = aggregate.aggr_expr.clone();
-    let summed = summed(of, &aggregate.input)?;
-    let sum = keys + place_of(&mut exprs, call("sum", summed)?, aggregate);
-    let count = keys + place_of(&mut exprs, call("count", of.clone())?, aggregate);
+    let sum = call(&sum_of(of, &aggregate.input, plain_sum)?, of.clone());
+    let sum = keys + place_of(&mut exprs, sum, aggregate);
+    let count = keys + place_of(&mut exprs, call(plain_count, of.clone()), aggregate);
     let squares = match statistic {
         Statistic::Average => None,
         Statistic::Spread(_) => {
             let square = square(of, &aggregate.input)?;
-            Some(keys + place_of(&mut exprs, call("sum", square)?, aggregate))
+            Some(keys + place_of(&mut exprs, call(plain_sum, square), aggregate))
         }
     };
     let input = Arc::clone(&aggregate.input);
@@ -169,17 +171,12 @@ fn is_narrow(of: &Expr, input: &LogicalPlan) -> bool {
     }
 }
 
-/// Returns the argument of an average as one of a sum that is not exceeded.
-fn summed(of: &Expr, input: &LogicalPlan) -> Option<Expr> {
+/// Returns the function that sums an argument and is not exceeded.
+fn sum_of(of: &Expr, input: &LogicalPlan, sum: &Arc<AggregateUDF>) -> Option<Arc<AggregateUDF>> {
     match of.get_type(input.schema()).ok()? {
-        DataType::Decimal128(..=SUMMED_DIGITS, _) => Some(of.clone()),
-        data_type if data_type.is_integer() => Some(match is_narrow(of, input) {
-            true => of.clone(),
-            false => cast(
-                of.clone(),
-                DataType::Decimal128(DECIMAL128_MAX_PRECISION, 0),
-            ),
-        }),
+        DataType::Decimal128(..=SUMMED_DIGITS, _) => Some(Arc::clone(sum)),
+        DataType::Int64 if !is_narrow(of, input) => numeric_sum(sum),
+        data_type if data_type.is_integer() => Some(Arc::clone(sum)),
         _ => None,
     }
 }
