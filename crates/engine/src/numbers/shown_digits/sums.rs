@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::common::Column;
-use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::common::{Column, DFSchema};
+use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{
-    Aggregate, AggregateUDF, BinaryExpr, Expr, ExprSchemable, Filter, LogicalPlan, Operator, cast,
+    Aggregate, AggregateUDF, BinaryExpr, Expr, ExprSchemable, Filter, LogicalPlan, Operator,
+    Window, WindowFunctionDefinition, cast,
 };
 
 use super::exact::is_exact;
@@ -78,75 +79,153 @@ pub(super) fn with_sums(plan: &LogicalPlan, place: usize, functions: &Functions)
             })
         }
         LogicalPlan::Aggregate(aggregate) => in_aggregate(aggregate, place, functions),
+        LogicalPlan::Window(window) => in_window(window, place, functions),
         _ => None,
     }
 }
 
 fn in_aggregate(aggregate: &Aggregate, place: usize, functions: &Functions) -> Option<Sums> {
-    let keys = aggregate
-        .schema
-        .fields()
-        .len()
-        .checked_sub(aggregate.aggr_expr.len())?;
+    let width = aggregate.schema.fields().len();
+    let keys = width.checked_sub(aggregate.aggr_expr.len())?;
     let known = aggregate.aggr_expr.get(place.checked_sub(keys)?)?;
     let Expr::AggregateFunction(known) = expressions::without_alias(known) else {
         return None;
     };
-    let statistic = Statistic::of(known.func.name())?;
-    let [of] = known.params.args.as_slice() else {
+    let (name, params) = (known.func.name(), &known.params);
+    let [of] = params.args.as_slice() else {
         return None;
     };
-    let is_plain = !known.params.distinct && known.params.order_by.is_empty();
-    let mut parts = std::iter::once(of).chain(known.params.filter.as_deref());
-    if !is_plain || parts.any(is_costly) || !is_exact(of, &aggregate.input) {
+    let filter = params.filter.as_deref();
+    if params.distinct || !params.order_by.is_empty() || filter.is_some_and(is_costly) {
         return None;
     }
-    let call = |function: &Arc<AggregateUDF>, of: Expr| {
-        let (function, filter) = (Arc::clone(function), known.params.filter.clone());
-        let call = AggregateFunction::new_udf(function, vec![of], false, filter, vec![], None);
-        Expr::AggregateFunction(call)
-    };
-    let (plain_sum, plain_count) = (functions.get("sum")?, functions.get("count")?);
     let mut exprs = aggregate.aggr_expr.clone();
-    let sum = call(&sum_of(of, &aggregate.input, plain_sum)?, of.clone());
-    let sum = keys + place_of(&mut exprs, sum, aggregate);
-    let count = keys + place_of(&mut exprs, call(plain_count, of.clone()), aggregate);
-    let squares = match statistic {
-        Statistic::Average => None,
-        Statistic::Spread(_) => {
-            let square = square(of, &aggregate.input)?;
-            Some(keys + place_of(&mut exprs, call(plain_sum, square), aggregate))
-        }
-    };
+    let places = places(
+        name,
+        of,
+        &aggregate.input,
+        functions,
+        &mut |function, of| {
+            let (args, filter) = (vec![of], params.filter.clone());
+            let call = AggregateFunction::new_udf(function, args, false, filter, vec![], None);
+            keys + place_of(&mut exprs, Expr::AggregateFunction(call), &aggregate.schema)
+        },
+    )?;
     let input = Arc::clone(&aggregate.input);
     let aggregate = Aggregate::try_new(input, aggregate.group_expr.clone(), exprs).ok()?;
-    let column = |place: usize| {
-        let known = place < aggregate.schema.fields().len();
-        known.then(|| Column::from(aggregate.schema.qualified_field(place)))
+    places.columns(LogicalPlan::Aggregate(aggregate))
+}
+
+fn in_window(window: &Window, place: usize, functions: &Functions) -> Option<Sums> {
+    let width = window.input.schema().fields().len();
+    let Some(at) = place.checked_sub(width) else {
+        let sums = with_sums(&window.input, place, functions)?;
+        let window = Window::try_new(window.window_expr.clone(), Arc::new(sums.plan)).ok()?;
+        return Some(Sums {
+            plan: LogicalPlan::Window(window),
+            ..sums
+        });
     };
-    let (count, sum) = (column(count)?, column(sum)?);
-    let squares = match squares {
-        Some(squares) => Some(column(squares)?),
-        None => None,
+    let known = expressions::without_alias(window.window_expr.get(at)?);
+    let Expr::WindowFunction(known) = known else {
+        return None;
     };
-    Some(Sums {
-        plan: LogicalPlan::Aggregate(aggregate),
+    let WindowFunctionDefinition::AggregateUDF(function) = &known.fun else {
+        return None;
+    };
+    let (name, params) = (function.name(), &known.params);
+    let [of] = params.args.as_slice() else {
+        return None;
+    };
+    if params.distinct || params.filter.as_deref().is_some_and(is_costly) {
+        return None;
+    }
+    let mut exprs = window.window_expr.clone();
+    let places = places(name, of, &window.input, functions, &mut |function, of| {
+        let call = WindowFunction {
+            fun: WindowFunctionDefinition::AggregateUDF(function),
+            params: WindowFunctionParams {
+                args: vec![of],
+                ..params.clone()
+            },
+        };
+        width
+            + place_of(
+                &mut exprs,
+                Expr::WindowFunction(Box::new(call)),
+                &window.schema,
+            )
+    })?;
+    let window = Window::try_new(exprs, Arc::clone(&window.input)).ok()?;
+    places.columns(LogicalPlan::Window(window))
+}
+
+/// The places of the columns that a statistic is calculated from.
+struct Places {
+    statistic: Statistic,
+    count: usize,
+    sum: usize,
+    squares: Option<usize>,
+}
+
+impl Places {
+    fn columns(self, plan: LogicalPlan) -> Option<Sums> {
+        let schema = plan.schema();
+        let column = |place: usize| {
+            let is_known = place < schema.fields().len();
+            is_known.then(|| Column::from(schema.qualified_field(place)))
+        };
+        let (count, sum) = (column(self.count)?, column(self.sum)?);
+        let squares = match self.squares {
+            Some(squares) => Some(column(squares)?),
+            None => None,
+        };
+        Some(Sums {
+            plan,
+            statistic: self.statistic,
+            count,
+            sum,
+            squares,
+        })
+    }
+}
+
+/// Adds the functions that another one is calculated from. `add`: adds a function of an argument, and
+/// returns the place of its column. `None` of other functions.
+fn places(
+    name: &str,
+    of: &Expr,
+    input: &LogicalPlan,
+    functions: &Functions,
+    add: &mut dyn FnMut(Arc<AggregateUDF>, Expr) -> usize,
+) -> Option<Places> {
+    let statistic = Statistic::of(name)?;
+    if is_costly(of) || !is_exact(of, input) {
+        return None;
+    }
+    let (sum, count) = (functions.get("sum")?, functions.get("count")?);
+    let square = match statistic {
+        Statistic::Average => None,
+        Statistic::Spread(_) => Some(square(of, input)?),
+    };
+    Some(Places {
         statistic,
-        count,
-        sum,
-        squares,
+        sum: add(sum_of(of, input, sum)?, of.clone()),
+        count: add(Arc::clone(count), of.clone()),
+        squares: square.map(|square| add(Arc::clone(sum), square)),
     })
 }
 
-/// Returns the place of a function among those of an operator. It is added if it is none of them.
-fn place_of(exprs: &mut Vec<Expr>, call: Expr, aggregate: &Aggregate) -> usize {
+/// Returns the place of a function among those of an operator with these columns. It is added if it is
+/// none of them.
+fn place_of(exprs: &mut Vec<Expr>, call: Expr, columns: &DFSchema) -> usize {
     let known = exprs
         .iter()
         .position(|expr| *expressions::without_alias(expr) == call);
     known.unwrap_or_else(|| {
         let place = exprs.len();
         let name = call.schema_name().to_string();
-        let mut columns = aggregate.schema.fields().iter();
+        let mut columns = columns.fields().iter();
         // Names leave out casts.
         let is_taken = columns.any(|column| *column.name() == name)
             || exprs
