@@ -13,7 +13,7 @@ use datafusion::logical_expr::{
 };
 
 use super::function;
-use super::tree::{Builder, Node};
+use super::tree::{At, Builder, Node};
 use crate::expressions;
 
 /// The aggregate functions of a session, by name.
@@ -158,7 +158,7 @@ impl Finder<'_> {
                 continue;
             }
             let mut builder = Builder::new(input.clone(), self.functions);
-            let tree = builder.node(value, false, 0);
+            let tree = builder.node(value, At::default());
             let Some(tree) = tree.filter(|_| builder.differs) else {
                 continue;
             };

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
     Window, WindowFunctionDefinition, cast,
 };
 
-use super::exact::is_exact;
+use super::exact::has_exact_values;
 use super::place::{Functions, is_costly};
 use crate::expressions;
 use crate::sum::numeric_sum;
@@ -200,7 +200,7 @@ fn places(
     add: &mut dyn FnMut(Arc<AggregateUDF>, Expr) -> usize,
 ) -> Option<Places> {
     let statistic = Statistic::of(name)?;
-    if is_costly(of) || !is_exact(of, input) {
+    if is_costly(of) || !has_exact_values(of, input) {
         return None;
     }
     let (sum, count) = (functions.get("sum")?, functions.get("count")?);

@@ -5,7 +5,7 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator};
 
-use super::exact::{is_exact, scale};
+use super::exact::{has_exact_values, is_exact, scale};
 use super::place::Functions;
 use super::sums::{Spread, Statistic, Sums, with_sums};
 use crate::expressions;
@@ -65,6 +65,25 @@ pub(super) fn operation(expr: &Expr) -> Option<(Operator, &Expr, &Expr)> {
     }
 }
 
+/// Where a value is in the tree of a column.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct At {
+    depth: usize,
+    /// Whether it is not calculated for all rows, so that leaves must not fail.
+    is_guarded: bool,
+    /// Whether it is part of an operand of a quotient, whose digits rarely depend on those of operands.
+    is_divided: bool,
+}
+
+impl At {
+    fn guarded(self) -> Self {
+        Self {
+            is_guarded: true,
+            ..self
+        }
+    }
+}
+
 /// Makes the tree of a column.
 pub(super) struct Builder<'a> {
     /// What the leaves are columns of. It may get columns at its end.
@@ -91,52 +110,59 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns the tree of a value.
-    ///
-    /// `is_guarded`: the value is not calculated for all rows, so that leaves must not fail.
-    pub(super) fn node(&mut self, value: &Expr, is_guarded: bool, depth: usize) -> Option<Node> {
-        let below = depth + 1;
+    pub(super) fn node(&mut self, value: &Expr, at: At) -> Option<Node> {
+        let below = At {
+            depth: at.depth + 1,
+            ..at
+        };
         let value = expressions::without_alias(value);
         let of = self.type_of(value)?;
-        if depth > MAX_DEPTH || !(of.is_decimal() || of.is_integer()) {
+        if at.depth > MAX_DEPTH || !(of.is_decimal() || of.is_integer()) {
             return None;
         }
         if let Some(open) = open_value(value) {
             return match self.type_of(open)? {
-                DataType::Decimal128(..) => self.node(open, is_guarded, below),
+                DataType::Decimal128(..) => self.node(open, below),
                 of if of.is_string() || of.is_floating() => {
                     self.differs = true;
-                    self.leaf(digits::unchecked(open), is_guarded)
+                    self.leaf(digits::unchecked(open), at)
                 }
-                of if of.is_integer() => self.leaf(open, is_guarded),
+                of if of.is_integer() => self.leaf(open, at),
                 _ => None,
             };
         }
         if of.is_integer() {
-            return self.leaf(value, is_guarded);
+            return self.leaf(value, at);
         }
         if let Some((op, left, right)) = operation(value) {
-            self.differs |= op == Operator::Divide;
-            let left = self.node(left, is_guarded, below)?;
-            let right = self.node(right, is_guarded, below)?;
+            let divides = op == Operator::Divide;
+            self.differs |= divides;
+            let below = At {
+                is_divided: at.is_divided || divides,
+                ..below
+            };
+            let left = self.node(left, below)?;
+            let right = self.node(right, below)?;
             return Some(Node::Calculated(op, Box::new(left), Box::new(right)));
         }
         match value {
+            value if at.is_divided && has_exact_values(value, &self.input) => self.leaf(value, at),
             Expr::Negative(operand) => {
-                let operand = self.node(operand, is_guarded, below)?;
+                let operand = self.node(operand, below)?;
                 Some(Node::Negative(Box::new(operand)))
             }
-            Expr::Case(case) => self.case(case, &of, is_guarded, below),
+            Expr::Case(case) => self.case(case, &of, below),
             Expr::ScalarFunction(call) if call.func.name() == "coalesce" => {
-                self.first(call, &of, is_guarded, below)
+                self.first(call, &of, below)
             }
-            value if is_exact(value, &self.input) => self.leaf(value, is_guarded),
+            value if is_exact(value, &self.input) => self.leaf(value, at),
             Expr::Column(column) => self.statistic(column),
             _ => None,
         }
     }
 
-    fn leaf(&mut self, value: &Expr, is_guarded: bool) -> Option<Node> {
-        if is_guarded && !self.never_fails(value) {
+    fn leaf(&mut self, value: &Expr, at: At) -> Option<Node> {
+        if at.is_guarded && !self.never_fails(value) {
             return None;
         }
         self.place(value).map(Node::Leaf)
@@ -153,47 +179,36 @@ impl<'a> Builder<'a> {
         (place < MAX_LEAVES).then_some(place)
     }
 
-    fn case(&mut self, case: &Case, of: &DataType, is_guarded: bool, depth: usize) -> Option<Node> {
+    fn case(&mut self, case: &Case, of: &DataType, at: At) -> Option<Node> {
         if case.expr.is_some() {
             return None;
         }
         let mut branches = Vec::new();
         for (place, (condition, branch)) in case.when_then_expr.iter().enumerate() {
-            if (is_guarded || place > 0) && !self.never_fails(condition) {
+            if (at.is_guarded || place > 0) && !self.never_fails(condition) {
                 return None;
             }
             let condition = self.place(condition)?;
-            branches.push((condition, self.merged(branch, of, true, depth)?));
+            branches.push((condition, self.merged(branch, of, at.guarded())?));
         }
         let otherwise = match &case.else_expr {
-            Some(otherwise) => Some(Box::new(self.merged(otherwise, of, true, depth)?)),
+            Some(otherwise) => Some(Box::new(self.merged(otherwise, of, at.guarded())?)),
             None => None,
         };
         Some(Node::Case(branches, otherwise))
     }
 
-    fn first(
-        &mut self,
-        call: &ScalarFunction,
-        of: &DataType,
-        is_guarded: bool,
-        depth: usize,
-    ) -> Option<Node> {
+    fn first(&mut self, call: &ScalarFunction, of: &DataType, at: At) -> Option<Node> {
         let mut nodes = Vec::new();
         for (place, value) in call.args.iter().enumerate() {
-            nodes.push(self.merged(value, of, is_guarded || place > 0, depth)?);
+            let at = if place > 0 { at.guarded() } else { at };
+            nodes.push(self.merged(value, of, at)?);
         }
         Some(Node::First(nodes))
     }
 
     /// Returns the tree of one of several values of one type, without the engine's cast to the type.
-    fn merged(
-        &mut self,
-        value: &Expr,
-        common: &DataType,
-        is_guarded: bool,
-        depth: usize,
-    ) -> Option<Node> {
+    fn merged(&mut self, value: &Expr, common: &DataType, at: At) -> Option<Node> {
         let value = expressions::without_alias(value);
         if matches!(value, Expr::Literal(literal, _) if literal.is_null()) {
             return self
@@ -201,10 +216,10 @@ impl<'a> Builder<'a> {
                 .map(Node::Leaf);
         }
         let Expr::Cast(Cast { expr, field }) = value else {
-            return self.node(value, is_guarded, depth);
+            return self.node(value, at);
         };
         if field.data_type() != common || is_open(field) {
-            return self.node(value, is_guarded, depth);
+            return self.node(value, at);
         }
         let from = self.type_of(expr)?;
         if from.is_null() {
@@ -219,12 +234,12 @@ impl<'a> Builder<'a> {
         );
         if is_of_quotients || is_integer_literal(expr) {
             self.differs |= scale(&from) != scale(common);
-            return self.node(expr, is_guarded, depth);
+            return self.node(expr, at);
         }
         match (scale(&from), scale(common)) {
             // It may be a cast of the statement.
-            (Some(of), Some(to)) if of < to => None,
-            _ => self.node(value, is_guarded, depth),
+            (Some(of), Some(to)) if of < to && !at.is_divided => None,
+            _ => self.node(value, at),
         }
     }
 
