@@ -27,11 +27,21 @@ const NAME: &str = "$digits";
 /// The metadata of a text that PostgreSQL's endpoint shows as a `numeric`.
 const MARK: (&str, &str) = ("pg.type", "numeric");
 
-/// Returns a call that makes texts of the numbers that a tree calculates. `leaves`: the values that
-/// its leaves name.
-pub(super) fn call(tree: Node, leaves: Vec<Expr>) -> Expr {
+/// Returns a call that makes texts of the numbers that a tree calculates, with the mark of numbers.
+/// `leaves`: the values that its leaves name.
+pub(super) fn number(tree: Node, leaves: Vec<Expr>) -> Expr {
+    call(tree, leaves, true)
+}
+
+/// Returns the same call without the mark.
+pub(super) fn text(tree: Node, leaves: Vec<Expr>) -> Expr {
+    call(tree, leaves, false)
+}
+
+fn call(tree: Node, leaves: Vec<Expr>, is_marked: bool) -> Expr {
     let function = ShownDigits {
         tree,
+        is_marked,
         signature: Signature::any(leaves.len(), Volatility::Immutable),
     };
     expressions::call(function, leaves)
@@ -41,6 +51,8 @@ pub(super) fn call(tree: Node, leaves: Vec<Expr>) -> Expr {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ShownDigits {
     tree: Node,
+    /// Whether PostgreSQL's endpoint shows the texts as numbers.
+    is_marked: bool,
     signature: Signature,
 }
 
@@ -58,9 +70,14 @@ impl ScalarUDFImpl for ShownDigits {
     }
 
     fn return_field_from_args(&self, _: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let marks = HashMap::from([(MARK.0.to_owned(), MARK.1.to_owned())]);
-        let field = Field::new(self.name(), DataType::Utf8, true).with_metadata(marks);
-        Ok(Arc::new(field))
+        let field = Field::new(self.name(), DataType::Utf8, true);
+        Ok(Arc::new(match self.is_marked {
+            true => {
+                let mark = (MARK.0.to_owned(), MARK.1.to_owned());
+                field.with_metadata(HashMap::from([mark]))
+            }
+            false => field,
+        }))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -9,7 +9,7 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, Limit, LogicalPlan, Projection, Sort, SubqueryAlias,
+    AggregateUDF, Cast, Expr, Limit, LogicalPlan, Projection, Sort, SubqueryAlias, cast,
 };
 
 use super::function;
@@ -29,8 +29,8 @@ pub(super) type Functions = HashMap<String, Arc<AggregateUDF>>;
 /// Returns an error if the columns cannot be planned.
 pub fn with_shown_digits(plan: LogicalPlan, functions: &Functions) -> Result<LogicalPlan> {
     let fields = plan.schema().fields().iter().enumerate();
-    let decimals = fields.filter(|(_, field)| has_fraction(field.data_type()));
-    let wanted: Vec<Wanted> = decimals
+    let shown = fields.filter(|(_, field)| may_differ(field.data_type()));
+    let wanted: Vec<Wanted> = shown
         .map(|(place, _)| Wanted {
             place,
             is_read: false,
@@ -55,9 +55,17 @@ pub fn with_shown_digits(plan: LogicalPlan, functions: &Functions) -> Result<Log
     let mut columns = Vec::with_capacity(plan.schema().fields().len());
     for (place, (qualifier, field)) in plan.schema().iter().enumerate() {
         columns.push(match trees.remove(&place) {
-            Some(Found { tree, leaves }) => {
+            Some(Found {
+                tree,
+                leaves,
+                is_text,
+            }) => {
                 let leaves = leaves.into_iter().map(Expr::Column).collect();
-                function::call(tree, leaves).alias_qualified(qualifier.cloned(), field.name())
+                let digits = match is_text {
+                    true => cast(function::text(tree, leaves), field.data_type().clone()),
+                    false => function::number(tree, leaves),
+                };
+                digits.alias_qualified(qualifier.cloned(), field.name())
             }
             None => Expr::Column(Column::from((qualifier, field))),
         });
@@ -65,8 +73,9 @@ pub fn with_shown_digits(plan: LogicalPlan, functions: &Functions) -> Result<Log
     Projection::try_new(columns, Arc::new(below)).map(LogicalPlan::Projection)
 }
 
-fn has_fraction(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Decimal128(_, 1..))
+/// Returns whether a column may have other digits than its type says: a decimal, or the text of one.
+fn may_differ(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Decimal128(_, 1..)) || data_type.is_string()
 }
 
 /// A column whose digits are looked for.
@@ -82,6 +91,8 @@ struct Found {
     tree: Node,
     /// The columns that the leaves of the tree name.
     leaves: Vec<Column>,
+    /// Whether the column is a text of the number.
+    is_text: bool,
 }
 
 /// A plan with more columns at its end, and how each wanted column is calculated from them.
@@ -153,12 +164,18 @@ impl Finder<'_> {
             let Some(value) = projection.expr.get(wanted.place) else {
                 continue;
             };
+            let (number, is_text) = match expressions::without_alias(value) {
+                Expr::Cast(Cast { expr, field }) if field.data_type().is_string() => {
+                    (expr.as_ref(), true)
+                }
+                number => (number, false),
+            };
             let is_column = matches!(expressions::without_alias(value), Expr::Column(_));
             if found.is_some() || (wanted.is_read && is_costly(value)) {
                 continue;
             }
-            let mut builder = Builder::new(input.clone(), self.functions);
-            let tree = builder.node(value, At::default());
+            let mut builder = Builder::new(Arc::clone(&input), self.functions);
+            let tree = builder.node(number, At::default());
             let Some(tree) = tree.filter(|_| builder.differs) else {
                 continue;
             };
@@ -170,7 +187,11 @@ impl Finder<'_> {
                 exprs.push(leaf.alias(&name));
                 leaves.push(Column::new_unqualified(name));
             }
-            *found = Some(Found { tree, leaves });
+            *found = Some(Found {
+                tree,
+                leaves,
+                is_text,
+            });
             if !wanted.is_read && !is_column {
                 let (qualifier, field) = projection.schema.qualified_field(wanted.place);
                 let null = ScalarValue::try_new_null(field.data_type())?;
@@ -183,13 +204,21 @@ impl Finder<'_> {
         if found.iter().all(Option::is_none) {
             return Ok(None);
         }
-        let projection = Projection::try_new(exprs, Arc::new(input))?;
+        let projection = Projection::try_new(exprs, input)?;
         Ok(Some((LogicalPlan::Projection(projection), found)))
     }
 
     /// Looks for the columns that a projection passes on.
-    fn passed(&mut self, projection: &Projection, wanted: &[Wanted]) -> Result<Extended> {
+    fn passed(
+        &mut self,
+        projection: &Projection,
+        wanted: &[Wanted],
+    ) -> Result<(Arc<LogicalPlan>, Vec<Option<Found>>)> {
         let schema = projection.input.schema();
+        let mut readers: HashMap<&Column, usize> = HashMap::new();
+        for column in projection.expr.iter().flat_map(Expr::column_refs) {
+            *readers.entry(column).or_default() += 1;
+        }
         let mut below = Vec::new();
         let mut places = Vec::new();
         for (at, wanted) in wanted.iter().enumerate() {
@@ -197,28 +226,27 @@ impl Finder<'_> {
             if let Some(Expr::Column(column)) = value.map(expressions::without_alias)
                 && let Some(place) = schema.maybe_index_of_column(column)
             {
-                let reads = |expr: &&Expr| expr.column_refs().contains(column);
-                let readers = projection.expr.iter().filter(reads).count();
+                let is_shared = readers.get(column).is_some_and(|readers| *readers > 1);
                 below.push(Wanted {
                     place,
-                    is_read: wanted.is_read || readers > 1,
+                    is_read: wanted.is_read || is_shared,
                 });
                 places.push(at);
             }
         }
         let mut found: Vec<Option<Found>> = wanted.iter().map(|_| None).collect();
         if below.is_empty() {
-            return Ok((LogicalPlan::clone(&projection.input), found));
+            return Ok((Arc::clone(&projection.input), found));
         }
         match self.found(&projection.input, &below)? {
-            None => Ok((LogicalPlan::clone(&projection.input), found)),
+            None => Ok((Arc::clone(&projection.input), found)),
             Some((input, of_input)) => {
                 for (at, of_input) in places.into_iter().zip(of_input) {
                     if let Some(found) = found.get_mut(at) {
                         *found = of_input;
                     }
                 }
-                Ok((input, found))
+                Ok((Arc::new(input), found))
             }
         }
     }

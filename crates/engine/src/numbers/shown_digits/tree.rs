@@ -1,5 +1,7 @@
 //! What a column of a result is calculated from.
 
+use std::sync::Arc;
+
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
@@ -87,7 +89,7 @@ impl At {
 /// Makes the tree of a column.
 pub(super) struct Builder<'a> {
     /// What the leaves are columns of. It may get columns at its end.
-    pub(super) input: LogicalPlan,
+    pub(super) input: Arc<LogicalPlan>,
     /// The values that leaves name.
     pub(super) leaves: Vec<Expr>,
     functions: &'a Functions,
@@ -96,7 +98,7 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(input: LogicalPlan, functions: &'a Functions) -> Self {
+    pub(super) fn new(input: Arc<LogicalPlan>, functions: &'a Functions) -> Self {
         Self {
             input,
             leaves: Vec::new(),
@@ -253,7 +255,7 @@ impl<'a> Builder<'a> {
             sum,
             squares,
         } = with_sums(&self.input, place, self.functions)?;
-        self.input = plan;
+        self.input = Arc::new(plan);
         self.differs = true;
         let sum = self.place(&Expr::Column(sum))?;
         let count = self.place(&Expr::Column(count))?;
