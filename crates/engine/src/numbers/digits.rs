@@ -84,6 +84,14 @@ fn is_checked(expr: &Expr) -> bool {
     matches!(expr, Expr::ScalarFunction(call) if call.func.inner().is::<Digits>())
 }
 
+/// Returns the texts that the check is added to; other expressions as they are.
+pub(super) fn unchecked(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::ScalarFunction(call) if is_checked(expr) => call.args.first().unwrap_or(expr),
+        expr => expr,
+    }
+}
+
 fn checked(expr: Expr, or_null: bool) -> Expr {
     let function = Digits {
         or_null,

@@ -19,6 +19,18 @@ const MAX_PARTS: usize = 256;
 pub(super) fn is_exact(value: &Expr, input: &LogicalPlan) -> bool {
     let mut search = Search {
         parts: MAX_PARTS,
+        needs_digits: true,
+        is_merged: false,
+    };
+    search.value(value, input)
+}
+
+/// Returns whether all values of an expression are those of PostgreSQL, with as many fractional digits or
+/// more. False as of [`is_exact`].
+pub(super) fn has_exact_values(value: &Expr, input: &LogicalPlan) -> bool {
+    let mut search = Search {
+        parts: MAX_PARTS,
+        needs_digits: false,
         is_merged: false,
     };
     search.value(value, input)
@@ -36,6 +48,8 @@ pub(super) fn scale(data_type: &DataType) -> Option<i16> {
 struct Search {
     /// How many parts are still looked at.
     parts: usize,
+    /// Whether values have no more fractional digits than in PostgreSQL.
+    needs_digits: bool,
     /// Whether the value is one of several that get a common type by casts of the engine's.
     is_merged: bool,
 }
@@ -46,6 +60,9 @@ impl Search {
             return false;
         };
         self.parts = left;
+        if matches!(value, Expr::Literal(literal, _) if literal.is_null()) {
+            return true;
+        }
         let of = value.get_type(input.schema()).ok();
         let places = match of.as_ref().and_then(scale) {
             None => return false,
@@ -75,8 +92,17 @@ impl Search {
                 // A cast of a floating-point number, which says its digits.
                 ("nearest", [_]) => true,
                 ("abs", [of]) | ("nullif", [of, _]) => self.value(of, input),
+                ("coalesce" | "greatest" | "least", args) => {
+                    !self.needs_digits && args.iter().all(|arg| self.value(arg, input))
+                }
                 _ => false,
             },
+            Expr::Case(case) => {
+                let mut results = case.when_then_expr.iter().map(|(_, result)| result);
+                !self.needs_digits
+                    && results.all(|result| self.value(result, input))
+                    && case.else_expr.iter().all(|other| self.value(other, input))
+            }
             Expr::AggregateFunction(call) => self.aggregate(call, input),
             Expr::WindowFunction(window) => self.window(window, input),
             Expr::ScalarSubquery(subquery) => self.column(&subquery.subquery, 0),
@@ -104,11 +130,15 @@ impl Search {
         if from.is_string() || from.is_floating() {
             return true;
         }
+        if from.is_null() {
+            return true;
+        }
         match scale(&from) {
             // Only the statement has casts to fewer digits.
             Some(of) if of > places => true,
             Some(of) if of == places => self.value(&cast.expr, input),
             Some(_) if is_rounded(&cast.expr) => true,
+            Some(_) if !self.needs_digits => self.value(&cast.expr, input),
             // The engine casts integers to decimals without a fraction beside an operator.
             Some(_) => from.is_integer() && !self.is_merged,
             None => false,

@@ -8,7 +8,7 @@ use arrow::array::{
     StringArray, StringBuilder,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float32Type, Float64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef, Float32Type, Float64Type, i256};
 use arrow::error::ArrowError;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
@@ -27,11 +27,21 @@ const NAME: &str = "$digits";
 /// The metadata of a text that PostgreSQL's endpoint shows as a `numeric`.
 const MARK: (&str, &str) = ("pg.type", "numeric");
 
-/// Returns a call that makes texts of the numbers that a tree calculates. `leaves`: the values that
-/// its leaves name.
-pub(super) fn call(tree: Node, leaves: Vec<Expr>) -> Expr {
+/// Returns a call that makes texts of the numbers that a tree calculates, with the mark of numbers.
+/// `leaves`: the values that its leaves name.
+pub(super) fn number(tree: Node, leaves: Vec<Expr>) -> Expr {
+    call(tree, leaves, true)
+}
+
+/// Returns the same call without the mark.
+pub(super) fn text(tree: Node, leaves: Vec<Expr>) -> Expr {
+    call(tree, leaves, false)
+}
+
+fn call(tree: Node, leaves: Vec<Expr>, is_marked: bool) -> Expr {
     let function = ShownDigits {
         tree,
+        is_marked,
         signature: Signature::any(leaves.len(), Volatility::Immutable),
     };
     expressions::call(function, leaves)
@@ -41,6 +51,8 @@ pub(super) fn call(tree: Node, leaves: Vec<Expr>) -> Expr {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ShownDigits {
     tree: Node,
+    /// Whether PostgreSQL's endpoint shows the texts as numbers.
+    is_marked: bool,
     signature: Signature,
 }
 
@@ -58,9 +70,14 @@ impl ScalarUDFImpl for ShownDigits {
     }
 
     fn return_field_from_args(&self, _: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let marks = HashMap::from([(MARK.0.to_owned(), MARK.1.to_owned())]);
-        let field = Field::new(self.name(), DataType::Utf8, true).with_metadata(marks);
-        Ok(Arc::new(field))
+        let field = Field::new(self.name(), DataType::Utf8, true);
+        Ok(Arc::new(match self.is_marked {
+            true => {
+                let mark = (MARK.0.to_owned(), MARK.1.to_owned());
+                field.with_metadata(HashMap::from([mark]))
+            }
+            false => field,
+        }))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -107,7 +124,7 @@ fn calculated(node: &Node, leaves: &[Leaf], row: usize) -> Result<Option<Digits>
                 return Ok(None);
             };
             let divides = matches!(op, Operator::Divide | Operator::Modulo);
-            if divides && right.value == arrow::datatypes::i256::ZERO {
+            if divides && right.value == i256::ZERO {
                 return Err(ArrowError::DivideByZero.into());
             }
             let result = match op {
@@ -116,6 +133,28 @@ fn calculated(node: &Node, leaves: &[Leaf], row: usize) -> Result<Option<Digits>
                 Operator::Multiply => left.times(right),
                 Operator::Divide => left.divided(right),
                 _ => left.rest(right),
+            };
+            result.map(Some).ok_or_else(too_large)
+        }
+        Node::Spread(spread, places) => {
+            let mut numbers = [None; 3];
+            for (number, place) in numbers.iter_mut().zip(places) {
+                *number = match leaves.get(*place) {
+                    Some(leaf) => leaf.number(row)?,
+                    None => None,
+                };
+            }
+            let [Some(count), Some(sum), Some(squares)] = numbers else {
+                return Ok(None);
+            };
+            let fewest = if spread.population { 1 } else { 2 };
+            if count.value < i256::from_i128(fewest) {
+                return Ok(None);
+            }
+            let result = variance(count, sum, squares, spread.population);
+            let result = match spread.deviation {
+                true => result.and_then(Digits::root),
+                false => result,
             };
             result.map(Some).ok_or_else(too_large)
         }
@@ -142,6 +181,19 @@ fn calculated(node: &Node, leaves: &[Leaf], row: usize) -> Result<Option<Digits>
     }
 }
 
+/// Returns a variance as `numeric_stddev_internal` of `numeric.c` does; `None` if it has too many digits.
+fn variance(count: Digits, sum: Digits, squares: Digits, population: bool) -> Option<Digits> {
+    let deviations = count.times(squares)?.minus(sum.times(sum)?)?;
+    if deviations.value <= i256::ZERO {
+        return Some(Digits::new(0, 0));
+    }
+    let others = match population {
+        true => count,
+        false => count.minus(Digits::new(1, 0))?,
+    };
+    deviations.divided(count.times(others)?)
+}
+
 fn too_large() -> datafusion::error::DataFusionError {
     Error::new(
         Code::NumericOutOfRange,
@@ -163,11 +215,6 @@ enum Leaf {
 
 impl Leaf {
     fn of(array: &ArrayRef) -> Result<Self> {
-        let integers = |digits| {
-            let decimals = cast(array, &DataType::Decimal128(digits, 0))?;
-            let decimals = decimals.as_primitive::<Decimal128Type>().clone();
-            Ok(Self::Decimals(decimals, 0))
-        };
         match array.data_type() {
             DataType::Null => Ok(Self::Null),
             DataType::Boolean => Ok(Self::Booleans(array.as_boolean().clone())),
@@ -177,7 +224,11 @@ impl Leaf {
                 let decimals = array.as_primitive::<Decimal128Type>().clone();
                 Ok(Self::Decimals(decimals, u32::from(scale.unsigned_abs())))
             }
-            of if of.is_integer() => integers(20),
+            of if of.is_integer() => {
+                let decimals = cast(array, &DataType::Decimal128(20, 0))?;
+                let decimals = decimals.as_primitive::<Decimal128Type>().clone();
+                Ok(Self::Decimals(decimals, 0))
+            }
             of if of.is_string() => {
                 let texts = cast(array, &DataType::Utf8)?;
                 Ok(Self::Texts(texts.as_string::<i32>().clone()))
@@ -212,11 +263,15 @@ impl Leaf {
         match self.written(row) {
             None => Ok(None),
             Some(written) => match written? {
-                Written::Word(word) => Err(Error::not_supported(format!(
-                    "{word} is not supported in calculations with numeric"
-                ))
-                .with_hint("cast to double precision")
-                .into()),
+                Written::Word(word) => {
+                    let what = match word {
+                        "NaN" => "NaN",
+                        _ => "an infinite value",
+                    };
+                    let message = format!("{what} of the type numeric is not supported");
+                    let error = Error::not_supported(message);
+                    Err(error.with_hint("use double precision, or NULL").into())
+                }
                 written => written.number().map(Some).ok_or_else(too_large),
             },
         }

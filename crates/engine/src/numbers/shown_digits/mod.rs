@@ -9,7 +9,7 @@
 //!     Projection: …, x, a, b, sum(n), count(n)
 //! ```
 //!
-//! A column of the result that is a quotient, an average, a text or a floating-point number that
+//! A column of the result that is a quotient, an average, a variance, a text or a floating-point number that
 //! becomes a `numeric`, or is calculated of these, is calculated once more at the top of the plan, as
 //! PostgreSQL does it, and becomes a text of the digits of its value. The endpoint shows it as a
 //! `numeric`. Sorts, groups, joins and conditions read the decimals.
@@ -20,6 +20,7 @@
 mod exact;
 mod function;
 mod place;
+mod sums;
 mod tree;
 mod value;
 

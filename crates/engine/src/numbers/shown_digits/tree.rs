@@ -1,15 +1,18 @@
 //! What a column of a result is calculated from.
 
+use std::sync::Arc;
+
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator};
 
-use super::exact::{is_exact, scale};
-use super::place::{Functions, with_sums};
+use super::exact::{has_exact_values, is_exact, scale};
+use super::place::Functions;
+use super::sums::{Spread, Statistic, Sums, with_sums};
 use crate::numbers::open_numerics::{self, OPEN_NUMERIC};
 use crate::numbers::quotients::PLACES;
-use crate::numbers::{checked, float_decimals, quotients};
+use crate::numbers::{checked, digits, float_decimals, quotients};
 use crate::plans::expressions;
 
 /// The maximum depth of a tree.
@@ -25,6 +28,8 @@ pub(super) enum Node {
     Calculated(Operator, Box<Node>, Box<Node>),
     /// The first that is not NULL, as of `coalesce`.
     First(Vec<Node>),
+    /// A variance, of the leaves that are a count, a sum and a sum of squares.
+    Spread(Spread, [usize; 3]),
     /// The branch of the first condition, which is a leaf, that is true; or the last one.
     Case(Vec<(usize, Node)>, Option<Box<Node>>),
 }
@@ -37,7 +42,7 @@ pub(super) fn is_open(target: &Field) -> bool {
 /// Returns the value that is cast to a `numeric` without digits.
 pub(super) fn open_value(expr: &Expr) -> Option<&Expr> {
     match expr {
-        Expr::Cast(Cast { expr, field }) if is_open(field) => Some(expr),
+        Expr::Cast(Cast { expr, field }) if is_open(field) => Some(expr.as_ref()),
         Expr::ScalarFunction(call) => {
             open_numerics::value_of(call).or_else(|| float_decimals::open_value(call))
         }
@@ -49,7 +54,7 @@ pub(super) fn open_value(expr: &Expr) -> Option<&Expr> {
 pub(super) fn operation(expr: &Expr) -> Option<(Operator, &Expr, &Expr)> {
     match expr {
         Expr::BinaryExpr(binary) if expressions::is_arithmetic(binary.op) => {
-            Some((binary.op, &binary.left, &binary.right))
+            Some((binary.op, binary.left.as_ref(), binary.right.as_ref()))
         }
         Expr::ScalarFunction(call) => {
             let op = quotients::operator_of(call).or_else(|| checked::operator_of(call))?;
@@ -62,10 +67,29 @@ pub(super) fn operation(expr: &Expr) -> Option<(Operator, &Expr, &Expr)> {
     }
 }
 
+/// Where a value is in the tree of a column.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct At {
+    depth: usize,
+    /// Whether it is not calculated for all rows, so that leaves must not fail.
+    is_guarded: bool,
+    /// Whether it is part of an operand of a quotient, whose digits rarely depend on those of operands.
+    is_divided: bool,
+}
+
+impl At {
+    fn guarded(self) -> Self {
+        Self {
+            is_guarded: true,
+            ..self
+        }
+    }
+}
+
 /// Makes the tree of a column.
 pub(super) struct Builder<'a> {
     /// What the leaves are columns of. It may get columns at its end.
-    pub(super) input: LogicalPlan,
+    pub(super) input: Arc<LogicalPlan>,
     /// The values that leaves name.
     pub(super) leaves: Vec<Expr>,
     functions: &'a Functions,
@@ -74,7 +98,7 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(input: LogicalPlan, functions: &'a Functions) -> Self {
+    pub(super) fn new(input: Arc<LogicalPlan>, functions: &'a Functions) -> Self {
         Self {
             input,
             leaves: Vec::new(),
@@ -88,52 +112,59 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns the tree of a value.
-    ///
-    /// `is_guarded`: the value is not calculated for all rows, so that leaves must not fail.
-    pub(super) fn node(&mut self, value: &Expr, is_guarded: bool, depth: usize) -> Option<Node> {
-        let below = depth + 1;
+    pub(super) fn node(&mut self, value: &Expr, at: At) -> Option<Node> {
+        let below = At {
+            depth: at.depth + 1,
+            ..at
+        };
         let value = expressions::without_alias(value);
         let of = self.type_of(value)?;
-        if depth > MAX_DEPTH || !(of.is_decimal() || of.is_integer()) {
+        if at.depth > MAX_DEPTH || !(of.is_decimal() || of.is_integer()) {
             return None;
         }
         if let Some(open) = open_value(value) {
             return match self.type_of(open)? {
-                DataType::Decimal128(..) => self.node(open, is_guarded, below),
+                DataType::Decimal128(..) => self.node(open, below),
                 of if of.is_string() || of.is_floating() => {
                     self.differs = true;
-                    self.leaf(open, is_guarded)
+                    self.leaf(digits::unchecked(open), at)
                 }
-                of if of.is_integer() => self.leaf(open, is_guarded),
+                of if of.is_integer() => self.leaf(open, at),
                 _ => None,
             };
         }
         if of.is_integer() {
-            return self.leaf(value, is_guarded);
+            return self.leaf(value, at);
         }
         if let Some((op, left, right)) = operation(value) {
-            self.differs |= op == Operator::Divide;
-            let left = self.node(left, is_guarded, below)?;
-            let right = self.node(right, is_guarded, below)?;
+            let divides = op == Operator::Divide;
+            self.differs |= divides;
+            let below = At {
+                is_divided: at.is_divided || divides,
+                ..below
+            };
+            let left = self.node(left, below)?;
+            let right = self.node(right, below)?;
             return Some(Node::Calculated(op, Box::new(left), Box::new(right)));
         }
         match value {
+            value if at.is_divided && has_exact_values(value, &self.input) => self.leaf(value, at),
             Expr::Negative(operand) => {
-                let operand = self.node(operand, is_guarded, below)?;
+                let operand = self.node(operand, below)?;
                 Some(Node::Negative(Box::new(operand)))
             }
-            Expr::Case(case) => self.case(case, &of, is_guarded, below),
+            Expr::Case(case) => self.case(case, &of, below),
             Expr::ScalarFunction(call) if call.func.name() == "coalesce" => {
-                self.first(call, &of, is_guarded, below)
+                self.first(call, &of, below)
             }
-            value if is_exact(value, &self.input) => self.leaf(value, is_guarded),
-            Expr::Column(column) => self.average(column),
+            value if is_exact(value, &self.input) => self.leaf(value, at),
+            Expr::Column(column) => self.statistic(column),
             _ => None,
         }
     }
 
-    fn leaf(&mut self, value: &Expr, is_guarded: bool) -> Option<Node> {
-        if is_guarded && !self.never_fails(value) {
+    fn leaf(&mut self, value: &Expr, at: At) -> Option<Node> {
+        if at.is_guarded && !self.never_fails(value) {
             return None;
         }
         self.place(value).map(Node::Leaf)
@@ -141,7 +172,8 @@ impl<'a> Builder<'a> {
 
     /// Returns the place of a value among the leaves.
     fn place(&mut self, value: &Expr) -> Option<usize> {
-        if let Some(known) = self.leaves.iter().position(|leaf| leaf == value) {
+        let mut leaves = self.leaves.iter();
+        if let Some(known) = leaves.position(|leaf| leaf == value && !leaf.is_volatile()) {
             return Some(known);
         }
         let place = self.leaves.len();
@@ -149,47 +181,36 @@ impl<'a> Builder<'a> {
         (place < MAX_LEAVES).then_some(place)
     }
 
-    fn case(&mut self, case: &Case, of: &DataType, is_guarded: bool, depth: usize) -> Option<Node> {
+    fn case(&mut self, case: &Case, of: &DataType, at: At) -> Option<Node> {
         if case.expr.is_some() {
             return None;
         }
         let mut branches = Vec::new();
         for (place, (condition, branch)) in case.when_then_expr.iter().enumerate() {
-            if (is_guarded || place > 0) && !self.never_fails(condition) {
+            if (at.is_guarded || place > 0) && !self.never_fails(condition) {
                 return None;
             }
             let condition = self.place(condition)?;
-            branches.push((condition, self.merged(branch, of, true, depth)?));
+            branches.push((condition, self.merged(branch, of, at.guarded())?));
         }
         let otherwise = match &case.else_expr {
-            Some(otherwise) => Some(Box::new(self.merged(otherwise, of, true, depth)?)),
+            Some(otherwise) => Some(Box::new(self.merged(otherwise, of, at.guarded())?)),
             None => None,
         };
         Some(Node::Case(branches, otherwise))
     }
 
-    fn first(
-        &mut self,
-        call: &ScalarFunction,
-        of: &DataType,
-        is_guarded: bool,
-        depth: usize,
-    ) -> Option<Node> {
+    fn first(&mut self, call: &ScalarFunction, of: &DataType, at: At) -> Option<Node> {
         let mut nodes = Vec::new();
         for (place, value) in call.args.iter().enumerate() {
-            nodes.push(self.merged(value, of, is_guarded || place > 0, depth)?);
+            let at = if place > 0 { at.guarded() } else { at };
+            nodes.push(self.merged(value, of, at)?);
         }
         Some(Node::First(nodes))
     }
 
     /// Returns the tree of one of several values of one type, without the engine's cast to the type.
-    fn merged(
-        &mut self,
-        value: &Expr,
-        common: &DataType,
-        is_guarded: bool,
-        depth: usize,
-    ) -> Option<Node> {
+    fn merged(&mut self, value: &Expr, common: &DataType, at: At) -> Option<Node> {
         let value = expressions::without_alias(value);
         if matches!(value, Expr::Literal(literal, _) if literal.is_null()) {
             return self
@@ -197,10 +218,10 @@ impl<'a> Builder<'a> {
                 .map(Node::Leaf);
         }
         let Expr::Cast(Cast { expr, field }) = value else {
-            return self.node(value, is_guarded, depth);
+            return self.node(value, at);
         };
         if field.data_type() != common || is_open(field) {
-            return self.node(value, is_guarded, depth);
+            return self.node(value, at);
         }
         let from = self.type_of(expr)?;
         if from.is_null() {
@@ -213,26 +234,42 @@ impl<'a> Builder<'a> {
             common,
             DataType::Decimal128(DECIMAL128_MAX_PRECISION, places) if *places >= PLACES
         );
-        let is_literal = matches!(expr.as_ref(), Expr::Literal(..)) && from.is_integer();
-        match is_of_quotients || is_literal {
-            true => {
-                self.differs |= scale(&from) != scale(common);
-                self.node(expr, is_guarded, depth)
-            }
-            false => self.node(value, is_guarded, depth),
+        if is_of_quotients || is_integer_literal(expr) {
+            self.differs |= scale(&from) != scale(common);
+            return self.node(expr, at);
+        }
+        match (scale(&from), scale(common)) {
+            // It may be a cast of the statement.
+            (Some(of), Some(to)) if of < to && !at.is_divided => None,
+            _ => self.node(value, at),
         }
     }
 
-    /// Returns the quotient that an average is.
-    fn average(&mut self, column: &Column) -> Option<Node> {
+    /// Returns what an average or a variance is calculated from.
+    fn statistic(&mut self, column: &Column) -> Option<Node> {
         let place = self.input.schema().maybe_index_of_column(column)?;
-        let (input, sum, count) = with_sums(&self.input, place, self.functions)?;
-        self.input = input;
+        let Sums {
+            plan,
+            statistic,
+            count,
+            sum,
+            squares,
+        } = with_sums(&self.input, place, self.functions)?;
+        self.input = Arc::new(plan);
         self.differs = true;
-        let sum = self.place(&Expr::Column(sum)).map(Node::Leaf)?;
-        let count = self.place(&Expr::Column(count)).map(Node::Leaf)?;
-        let (sum, count) = (Box::new(sum), Box::new(count));
-        Some(Node::Calculated(Operator::Divide, sum, count))
+        let sum = self.place(&Expr::Column(sum))?;
+        let count = self.place(&Expr::Column(count))?;
+        match (statistic, squares) {
+            (Statistic::Average, _) => {
+                let (sum, count) = (Box::new(Node::Leaf(sum)), Box::new(Node::Leaf(count)));
+                Some(Node::Calculated(Operator::Divide, sum, count))
+            }
+            (Statistic::Spread(spread), Some(squares)) => {
+                let squares = self.place(&Expr::Column(squares))?;
+                Some(Node::Spread(spread, [count, sum, squares]))
+            }
+            (Statistic::Spread(_), None) => None,
+        }
     }
 
     /// Returns whether a value, or a condition, has a result for all rows.
@@ -250,6 +287,7 @@ impl<'a> Builder<'a> {
                     || matches!(binary.op, Operator::And | Operator::Or);
                 is_condition && self.never_fails(&binary.left) && self.never_fails(&binary.right)
             }
+            Expr::Cast(Cast { expr, .. }) if is_small(expr) => true,
             Expr::Cast(Cast { expr, field }) => {
                 let is_wider = |from: DataType| match (from, field.data_type()) {
                     (from, DataType::Float64) => from.is_numeric(),
@@ -265,10 +303,32 @@ impl<'a> Builder<'a> {
                 };
                 self.type_of(expr).is_some_and(is_wider) && self.never_fails(expr)
             }
-            Expr::ScalarFunction(call) if call.func.name() == "nullif" => {
+            // The second one rounds a floating-point number that is cast.
+            Expr::ScalarFunction(call) if matches!(call.func.name(), "nullif" | "significant") => {
                 call.args.iter().all(|arg| self.never_fails(arg))
             }
             _ => false,
         }
+    }
+}
+
+/// Returns whether an expression is a literal of an integer, which may be cast to another integer.
+fn is_integer_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(literal, _) => literal.data_type().is_integer(),
+        Expr::Cast(Cast { expr, field }) => {
+            field.data_type().is_integer() && is_integer_literal(expr)
+        }
+        _ => false,
+    }
+}
+
+/// Returns whether an expression is a literal that all types of numbers have: each has 7 bits, and room
+/// for two digits before the point.
+fn is_small(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(ScalarValue::Int64(Some(number)), _) => (0..100).contains(number),
+        Expr::Cast(Cast { expr, field }) => field.data_type().is_integer() && is_small(expr),
+        _ => false,
     }
 }

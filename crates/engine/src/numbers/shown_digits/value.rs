@@ -104,6 +104,27 @@ impl Digits {
         })
     }
 
+    /// Returns the root of a number that is not negative, with as many fractional digits, rounded half away
+    /// from zero.
+    pub(super) fn root(self) -> Option<Self> {
+        let digits = log10(self.value).map_or(0, |log| log + 1);
+        // Twice the root is rounded down, and needs a digit more.
+        let room = MAX_DIGITS.checked_sub(1)?.checked_sub(digits)?;
+        let missing = self.scale.saturating_sub(room);
+        // The shift and the scale make an even number of digits.
+        let missing = missing + missing % 2;
+        let shift = self.scale.checked_sub(missing)?;
+        let scaled = self.value.checked_mul(power(shift)?)?;
+        let doubled = square_root(scaled.checked_mul(i256::from_i128(4))?)?;
+        let value = doubled
+            .checked_add(i256::ONE)?
+            .checked_div(i256::from_i128(2))?;
+        Some(Self {
+            value,
+            scale: self.scale - missing / 2,
+        })
+    }
+
     /// Returns the place of the first group of four digits that is not zero, counted from that before
     /// the point, and the group. Both are 0 if the number is.
     fn first_group(self) -> (i64, i64) {
@@ -131,6 +152,25 @@ impl Digits {
             None => self.value.wrapping_abs().to_string(),
         };
         pointed(self.value.is_negative(), &digits, self.scale as usize)
+    }
+}
+
+/// Returns the root of an integer that is not negative, rounded down.
+fn square_root(value: i256) -> Option<i256> {
+    let Some(log) = log10(value) else {
+        return Some(i256::ZERO);
+    };
+    // Newton's method from above: a power of ten that is not smaller than the root.
+    let two = i256::from_i128(2);
+    let mut root = power(log / 2 + 1)?;
+    loop {
+        let next = root
+            .checked_add(value.checked_div(root)?)?
+            .checked_div(two)?;
+        if next >= root {
+            return Some(root);
+        }
+        root = next;
     }
 }
 
@@ -346,6 +386,25 @@ mod tests {
     }
 
     #[test]
+    fn roots_are_rounded() {
+        for (number, expected) in [
+            ("0", "0"),
+            ("2.0000000000000000", "1.4142135623730950"),
+            ("0.28125000000000000000", "0.53033008588991064330"),
+            ("26.6041666666666667", "5.1579227084812609"),
+            ("15241578750190521.00", "123456789.00"),
+            ("0.25", "0.50"),
+            ("8.2400000000000000", "2.8705400188814647"),
+        ] {
+            assert_eq!(number_root(number), expected, "{number}");
+        }
+    }
+
+    fn number_root(text: &str) -> String {
+        number(text).root().unwrap().text()
+    }
+
+    #[test]
     fn large_numbers_lose_digits_or_are_too_large() {
         let large = number(&"9".repeat(76));
         assert_eq!(large.plus(large), None);
@@ -403,7 +462,7 @@ mod tests {
             (1.23e-7, "0.000000123"),
             (1.0 / 3.0, "0.333333333333333"),
             (-0.0, "0"),
-            (123_456_789.123_456_79, "123456789.123457"),
+            (123_456_789.123_457, "123456789.123457"),
             (f64::NAN, "NaN"),
             (f64::NEG_INFINITY, "-Infinity"),
         ] {

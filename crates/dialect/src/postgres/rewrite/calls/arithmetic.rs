@@ -1,6 +1,7 @@
 //! Functions of numbers.
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, ExactNumberInfo, Expr};
+use lakegate_engine::OPEN_NUMERIC;
 use lakegate_error::Error;
 
 use super::super::build::{self, binary, cast, nested};
@@ -74,6 +75,20 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
             let x = numbers::exact(x).unwrap_or_else(|| x.clone());
             let significant = build::call("rtrim", vec![decimals(&x), build::text("0")]);
             Some(build::call("char_length", vec![significant]))
+        }
+        ("trim_scale", [x]) => {
+            copies::check(x, 2)?;
+            let x = numbers::exact(x).unwrap_or_else(|| x.clone());
+            let text = cast(nested(x.clone()), DataType::Text);
+            let whole = build::call(
+                "split_part",
+                vec![text, build::text("."), build::integer(1)],
+            );
+            let significant = build::call("rtrim", vec![decimals(&x), build::text("0")]);
+            let joined = |left, right| nested(binary(left, BinaryOperator::StringConcat, right));
+            let digits = joined(joined(whole, build::text(".")), significant);
+            let mark = BinaryOperator::Custom(OPEN_NUMERIC.to_owned());
+            Some(nested(binary(build::null(), mark, digits)))
         }
         ("to_number", [_, template]) => {
             let scale = text_of(template).and_then(digits_after_point);

@@ -296,11 +296,12 @@ impl VisitorMut for Columns {
     }
 }
 
-/// Returns whether an expression is a literal or a parameter, which the type of a cast is that of.
+/// Returns whether an expression is a literal of a number, NULL or a parameter, which the type of a cast is
+/// that of. A text here is no number that a decimal has room for.
 fn is_value(expr: &Expr) -> bool {
     match expr {
         Expr::Nested(inner) => is_value(inner),
-        Expr::Value(_) => true,
+        Expr::Value(value) => !matches!(value.value, Value::SingleQuotedString(_)),
         _ => false,
     }
 }

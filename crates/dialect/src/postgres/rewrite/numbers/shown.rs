@@ -5,6 +5,7 @@
 //! '1.50'::numeric, 2::numeric      '1.50'::numeric(3,2), '2'::numeric(1,0)
 //! '{1.5,22}'::numeric[]            '{1.5,22}'::numeric(3,1)[]
 //! x::numeric, 1.5                  the same with marks, which columns.rs reads
+//! SELECT 1e400                     SELECT +'1e400'::numeric, with a mark
 //! SELECT 7.0 / 2                   SELECT +'3.5000000000000000'::numeric(17,16)
 //! coalesce(x, 7.0 / 2)             coalesce(x, '3.5000000000000000'::numeric(17,16))
 //! VALUES (1), (2)                  VALUES (1::int), (2::int)
@@ -19,6 +20,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use lakegate_sql::walk::walk_mut;
 
+use super::super::build;
 use super::super::slices::is_null;
 use super::super::untyped::each_column;
 use super::written::Written;
@@ -35,6 +37,25 @@ const MAX_DIGITS: u64 = 38;
 pub fn type_literals(query: &mut Query) {
     if matches!(query.body.as_ref(), SetExpr::Values(_)) {
         type_cells(&mut query.body);
+    }
+    if !is_recursive(query)
+        && let SetExpr::Select(select) = query.body.as_mut()
+        && select.distinct.is_none()
+    {
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+                && let Some(number) = long_number(expr)
+            {
+                // As of quotients, below.
+                *expr = Expr::UnaryOp {
+                    op: UnaryOperator::Plus,
+                    expr: Box::new(build::cast(
+                        build::text(number),
+                        DataType::Numeric(ExactNumberInfo::None),
+                    )),
+                };
+            }
+        }
     }
     // The visitor never breaks.
     let _ = walk_mut(query, &mut Shown { recursive: 0 });
@@ -126,7 +147,10 @@ impl VisitorMut for Shown {
                     *data_type = DataType::Numeric(size);
                     quote(literal);
                 }
-                None => *is_shown = true,
+                None => {
+                    *is_shown = true;
+                    quote(literal);
+                }
             },
             Expr::Cast {
                 kind: CastKind::Cast | CastKind::DoubleColon,
@@ -146,6 +170,29 @@ impl VisitorMut for Shown {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Returns the text of a literal number with more digits than a decimal has.
+fn long_number(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Nested(inner) => long_number(inner),
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr: inner,
+        } => match inner.as_ref() {
+            Expr::Value(_) => long_number(inner).map(|number| format!("-{number}")),
+            _ => None,
+        },
+        Expr::Value(value) => {
+            let Value::Number(number, _) = &value.value else {
+                return None;
+            };
+            let is_plain = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+            let is_long = number.bytes().all(is_plain) && size_of_value(&value.value).is_none();
+            is_long.then(|| number.clone())
+        }
+        _ => None,
     }
 }
 
