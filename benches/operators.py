@@ -34,7 +34,7 @@ GROUPS = {
     "project": ["ProjectionExec"],
     "join": ["HashJoinExec", "NestedLoopJoinExec", "CrossJoinExec", "SortMergeJoinExec"],
     "aggregate": ["AggregateExec"],
-    "sort": ["SortExec", "SortPreservingMergeExec", "BoundedWindowAggExec", "WindowAggExec"],
+    "sort": ["SortExec", "SortPreservingMergeExec", "BoundedWindowAggExec", "WindowAggExec", "FirstRanksExec"],
     "exchange": ["RepartitionExec", "CoalescePartitionsExec"],
 }
 OTHER = "other"

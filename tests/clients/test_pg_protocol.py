@@ -202,6 +202,11 @@ ANSWERS = {
         parse("", "COPY (SELECT 1) TO STDOUT") + bind("", "") + describe(b"P") + execute() + SYNC,
         ["1", "2", "n", "H", "d", "c", "C COPY 1", "Z I"],
     ),
+    "notices before the outcome": (
+        query("DROP TABLE IF EXISTS of_nobody.t; SELECT 1::int") + parse("", "DROP TABLE IF EXISTS of_nobody.t") + bind("", "")
+        + execute() + SYNC,
+        ["N", "C DROP TABLE", "T", "D", "C SELECT 1", "Z I", "1", "2", "N", "C DROP TABLE", "Z I"],
+    ),
     "COPY that has ended": (
         message(b"d", b"x") + message(b"c") + message(b"f", text("x")) + query("SELECT 1::int"),
         ["T", "D", "C SELECT 1", "Z I"],

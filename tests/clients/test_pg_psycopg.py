@@ -58,6 +58,9 @@ class TestPsycopg:
                 "CREATE TEMP TABLE IF NOT EXISTS twice (id INT)",
                 "CREATE TEMP TABLE IF NOT EXISTS twice AS SELECT 1 AS id",
                 "DROP TABLE IF EXISTS twice, pg_temp.absent",
+                "DROP TABLE IF EXISTS of_psycopg_absent.things, of_psycopg_names.absent",
+                "DROP VIEW IF EXISTS of_psycopg_absent.named",
+                "ALTER TABLE IF EXISTS of_psycopg_absent.things RENAME TO other",
             ]:
                 admin.execute(statement)
             assert told == [
@@ -71,6 +74,10 @@ class TestPsycopg:
                 ("NOTICE", 'relation "twice" already exists, skipping'),
                 ("NOTICE", 'relation "twice" already exists, skipping'),
                 ("NOTICE", 'table "absent" does not exist, skipping'),
+                ("NOTICE", 'schema "of_psycopg_absent" does not exist, skipping'),
+                ("NOTICE", 'table "absent" does not exist, skipping'),
+                ("NOTICE", 'schema "of_psycopg_absent" does not exist, skipping'),
+                ("NOTICE", 'relation "things" does not exist, skipping'),
             ]
 
     @pytest.mark.shows("results of all types")

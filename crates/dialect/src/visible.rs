@@ -29,7 +29,7 @@ pub struct Needs {
     pub tables: Pins,
     /// The tables whose columns (and view texts) are needed.
     pub columns: Columns,
-    /// Whether the numbers of rows are needed.
+    /// Whether the numbers of rows and the bytes of files are needed.
     pub row_counts: bool,
     /// Whether the sessions are needed.
     pub activity: bool,
@@ -228,6 +228,9 @@ pub struct VisibleTable {
     /// How many rows the last ANALYZE found, if the principal may select any column and
     /// [`Needs::row_counts`] asks for it.
     pub row_count: Option<u64>,
+    /// The bytes of the files that these rows were in, if the principal may select all columns and
+    /// [`Needs::row_counts`] asks for it.
+    pub file_bytes: Option<u64>,
 }
 
 /// The principal's privileges on a table.

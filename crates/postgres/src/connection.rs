@@ -245,6 +245,7 @@ impl Connection {
 
     fn statement_failed(&mut self, error: &Error) {
         self.session.fail_transaction();
+        self.tell_warnings();
         let start = self.link.out.len();
         backend::error(&mut self.link.out, Severity::Error, error);
         if let Err(error) = self.link.convert(start) {
@@ -260,13 +261,18 @@ impl Connection {
 
     fn ready(&mut self) {
         self.is_ready = true;
+        self.tell_warnings();
+        backend::ready_for_query(&mut self.link.out, self.session.transaction_status());
+    }
+
+    /// Sends the warnings and notices since the last call. Those of a statement come before its outcome.
+    pub(super) fn tell_warnings(&mut self) {
         for warning in self.session.take_warnings() {
             let start = self.link.out.len();
             backend::warning(&mut self.link.out, &warning);
             // One that the client's encoding has no characters for is left out.
             let _ = self.link.convert(start);
         }
-        backend::ready_for_query(&mut self.link.out, self.session.transaction_status());
     }
 
     /// Reports the parameters whose values have changed since the last report.
@@ -414,6 +420,7 @@ impl Connection {
                     if place == last {
                         self.end_message().boxed().await?;
                     }
+                    self.tell_warnings();
                     backend::command_complete(
                         &mut self.link.out,
                         running.tag,
@@ -446,6 +453,7 @@ impl Connection {
     }
 
     pub(super) fn completed(&mut self, command: &str, rows: Option<u64>) {
+        self.tell_warnings();
         backend::command_complete(&mut self.link.out, command, rows);
         // These also apply to statements that were prepared through the protocol, which the session
         // does not know.

@@ -316,6 +316,7 @@ impl Connection {
                     })
                     .await?;
                 if running.is_done() {
+                    self.tell_warnings();
                     backend::command_complete(
                         &mut self.link.out,
                         running.tag,

@@ -2,6 +2,7 @@
 //! PostgreSQL's send functions write them and its receive functions read them.
 //!
 //! ```text
+//! numeric        digits in groups of four, their weight, the sign, the digits after the point
 //! inet, cidr     family (2 or 3), bits of the network, 0 or 1 for cidr, bytes of the address, address
 //! macaddr        6 bytes
 //! pg_lsn         8 bytes
@@ -32,6 +33,7 @@ pub(crate) enum Form {
     /// A version, and its bytes.
     Jsonb,
     Uuid,
+    Numeric,
     Timetz,
     Char,
     /// `inet` or `cidr`.
@@ -53,6 +55,7 @@ impl Form {
         match type_oid {
             oid::JSONB => Self::Jsonb,
             oid::UUID => Self::Uuid,
+            oid::NUMERIC => Self::Numeric,
             oid::TIMETZ => Self::Timetz,
             oid::CHAR => Self::Char,
             oid::INET => Self::Network { is_cidr: false },
@@ -84,6 +87,9 @@ impl Form {
                 Ok(uuid) => out.put_slice(uuid.as_bytes()),
                 Err(_) => return Err(invalid(oid::UUID, text)),
             },
+            Self::Numeric => {
+                put_numeric(out, text).ok_or_else(|| invalid(oid::NUMERIC, text))?;
+            }
             Self::Timetz => {
                 // Values have their offsets.
                 let time = ZonedTime::read(text, Clock::UTC, 0);
@@ -126,6 +132,53 @@ fn without_form(type_oid: u32) -> Error {
         "values of {name} have no binary format in this result"
     ))
     .with_hint("request the text format, or cast the value: x::text")
+}
+
+/// Appends the number of a text in decimal digits; `None` if it is none.
+fn put_numeric(out: &mut BytesMut, text: &str) -> Option<()> {
+    // Infinite numbers have a bit of their sign among the digits after the point (`numeric_send`).
+    let special: Option<[u16; 4]> = match text {
+        "NaN" => Some([0, 0, 0xc000, 0]),
+        "Infinity" => Some([0, 0, 0xd000, 0x20]),
+        "-Infinity" => Some([0, 0, 0xf000, 0x20]),
+        _ => None,
+    };
+    if let Some(words) = special {
+        words.into_iter().for_each(|word| out.put_u16(word));
+        return Some(());
+    }
+    let (negative, number) = match text.strip_prefix('-') {
+        Some(number) => (true, number),
+        None => (false, text),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let scale = u16::try_from(fraction.len()).ok()?;
+    let before = "0".repeat(whole.len().next_multiple_of(4) - whole.len());
+    let after = "0".repeat(fraction.len().next_multiple_of(4) - fraction.len());
+    let digits = format!("{before}{whole}{fraction}{after}");
+    let groups = digits.as_bytes().chunks(4).map(|group| {
+        group.iter().try_fold(0u16, |value, digit| {
+            let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
+            Some(value * 10 + u16::from(digit))
+        })
+    });
+    let groups: Vec<u16> = groups.collect::<Option<_>>()?;
+    let first = groups.iter().position(|group| *group != 0);
+    let last = groups.iter().rposition(|group| *group != 0);
+    let (weight, groups) = match first.zip(last) {
+        Some((first, last)) => {
+            let weight = i16::try_from(whole.len().div_ceil(4)).ok()?;
+            let weight = weight.checked_sub(i16::try_from(first).ok()?)?;
+            (weight.checked_sub(1)?, groups.get(first..=last)?)
+        }
+        None => (0, &[][..]),
+    };
+    out.put_u16(u16::try_from(groups.len()).ok()?);
+    out.put_i16(weight);
+    out.put_u16(if negative { 0x4000 } else { 0 });
+    out.put_u16(scale);
+    groups.iter().for_each(|group| out.put_u16(*group));
+    Some(())
 }
 
 /// Returns the byte of a `"char"`, which is shown as `\351` from 128 on.
@@ -312,8 +365,33 @@ mod tests {
     }
 
     #[test]
+    fn texts_of_numbers_have_the_form_of_numbers() {
+        let cases: [(&str, &[u16]); 9] = [
+            ("0", &[0, 0, 0, 0]),
+            ("0.00", &[0, 0, 0, 2]),
+            ("1.50", &[2, 0, 0, 2, 1, 5000]),
+            ("-12345.678", &[3, 1, 0x4000, 3, 1, 2345, 6780]),
+            ("10000", &[1, 1, 0, 0, 1]),
+            ("0.00001", &[1, 0xfffe, 0, 5, 1000]),
+            ("NaN", &[0, 0, 0xc000, 0]),
+            ("Infinity", &[0, 0, 0xd000, 0x20]),
+            ("-Infinity", &[0, 0, 0xf000, 0x20]),
+        ];
+        for (text, words) in cases {
+            let mut out = BytesMut::new();
+            Form::Numeric.put(&mut out, text).unwrap();
+            let expected: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+            assert_eq!(&out[..], expected, "{text}");
+        }
+        let long = "9".repeat(100);
+        Form::Numeric.put(&mut BytesMut::new(), &long).unwrap();
+    }
+
+    #[test]
     fn other_texts_and_bytes_are_refused() {
         for (type_oid, text) in [
+            (oid::NUMERIC, "1e5"),
+            (oid::NUMERIC, "1.2.3"),
             (oid::INET, "10.1.2"),
             (oid::INET, "10.1.2.3/33"),
             (oid::MACADDR, "08:00:2b:01:02"),

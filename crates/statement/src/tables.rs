@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use lakegate_catalog::access::Privilege;
 use lakegate_catalog::hive_type::HiveType;
+use lakegate_catalog::model::names::is_temporary;
 use lakegate_catalog::model::{Column, Database, EXTERNAL_TABLE, Parameters, Table, TableInput};
 use lakegate_error::{Code, Error, Result};
 use lakegate_lake::format::TableFormat;
@@ -344,11 +345,31 @@ pub(super) async fn to_drop(
                 found.push(visible);
             }
             None if !if_exists => return Err(table_not_found(name)),
-            None => context.notices.skips_missing(kind, &name.table),
+            None => match missing_schema(context, name).await? {
+                Some(schema) => context.notices.skips_missing("schema", schema),
+                None => context.notices.skips_missing(kind, &name.table),
+            },
             Some(_) => {}
         }
     }
     Ok(found)
+}
+
+/// The schema of a table's name, if it is written and there is none of its name.
+///
+/// # Errors
+///
+/// The catalog failed.
+async fn missing_schema<'a>(
+    context: &StatementContext,
+    name: &'a TableName,
+) -> Result<Option<&'a str>> {
+    let schema = name.database.as_deref();
+    let Some(schema) = schema.filter(|schema| !is_temporary(schema)) else {
+        return Ok(None);
+    };
+    let known = context.view.database(schema).await?;
+    Ok(known.is_none().then_some(schema))
 }
 
 /// Drops tables and views in one change of the catalog.

@@ -6,12 +6,17 @@
 //! x::timestamp(0)                0
 //! interval '1' day               589823
 //! x::oid[]                       oid[]
+//! coalesce(x::varchar(2), 'y')   varchar
 //! ```
+//!
+//! What chooses between values has their type if all have it, and their modifier if all have it; a
+//! literal without a type has any type, and no modifier.
 
 use arrow::datatypes::Field;
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, CastKind, CharacterLength, DataType, DateTimeField, Expr, Interval,
-    IntervalFields, Query, SelectItem, SetExpr,
+    ArrayElemTypeDef, CastKind, CharacterLength, DataType, DateTimeField, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArguments, Interval, IntervalFields, Query, Select,
+    SelectItem, SetExpr, TimezoneInfo, Value,
 };
 
 use super::cell::{PG_TYPE, PG_TYPMOD};
@@ -30,6 +35,38 @@ pub struct OutputType {
     name: Option<&'static str>,
     /// `atttypmod`; -1 if it has none.
     modifier: i32,
+    /// Whether it is a time with a zone.
+    zoned: bool,
+}
+
+/// What is known of the type of an expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Type(OutputType),
+    /// A literal without a type.
+    Untyped,
+    Nothing,
+}
+
+impl Known {
+    fn output(self) -> Option<OutputType> {
+        match self {
+            Known::Type(of) => Some(of),
+            Known::Untyped | Known::Nothing => None,
+        }
+    }
+
+    /// Returns what is known of what is one of two values.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Known::Type(one), Known::Type(other)) if one == other => self,
+            (Known::Type(one), Known::Type(other)) if one.name == other.name => one.unmodified(),
+            (Known::Type(one), Known::Untyped) | (Known::Untyped, Known::Type(one)) => {
+                one.unmodified()
+            }
+            _ => Known::Nothing,
+        }
+    }
 }
 
 impl OutputType {
@@ -47,6 +84,18 @@ impl OutputType {
         Self {
             name: None,
             modifier,
+            zoned: false,
+        }
+    }
+
+    /// Returns the type without its modifier.
+    fn unmodified(self) -> Known {
+        match self.name {
+            Some(_) => Known::Type(Self {
+                modifier: -1,
+                ..self
+            }),
+            None => Known::Nothing,
         }
     }
 
@@ -55,34 +104,69 @@ impl OutputType {
         Self {
             name: Some(name),
             modifier: modifier.unwrap_or(-1),
+            zoned: false,
         }
     }
 }
 
-/// Returns the types of the columns of a query that casts say more about; nothing for queries of other
-/// forms than one SELECT without `*`. Takes the query as written, before the rewrite for the planner.
+/// Returns the types of the columns of a query that casts say more about; nothing for queries with `*`
+/// and of other forms than SELECT and its set operations. Takes the query as written, before the rewrite
+/// for the planner.
 pub fn output_types(query: &Query) -> Vec<Option<OutputType>> {
-    let SetExpr::Select(select) = query.body.as_ref() else {
-        return Vec::new();
-    };
-    let mut types = Vec::with_capacity(select.projection.len());
-    for item in &select.projection {
-        match item {
-            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
-                types.push(of_expr(expr));
-            }
-            _ => return Vec::new(),
-        }
-    }
+    let known = of_body(query.body.as_ref()).into_iter();
+    let types: Vec<Option<OutputType>> = known.map(Known::output).collect();
     match types.iter().any(Option::is_some) {
         true => types,
         false => Vec::new(),
     }
 }
 
-fn of_expr(expr: &Expr) -> Option<OutputType> {
-    match expr {
-        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => of_expr(inner),
+/// Returns the name of the type of an expression, if its casts say one that the engine has as another.
+pub(super) fn shown_as(expr: &Expr) -> Option<&'static str> {
+    of_expr(expr).output()?.name
+}
+
+/// Returns what is known of the columns of a query; nothing if not all are known one by one.
+fn of_body(body: &SetExpr) -> Vec<Known> {
+    let mut first = body;
+    let mut others = Vec::new();
+    // Set operations in a row are as deep as they are many.
+    while let SetExpr::SetOperation { left, right, .. } = first {
+        others.push(right.as_ref());
+        first = left.as_ref();
+    }
+    let mut known = match first {
+        SetExpr::Select(select) => of_select(select),
+        SetExpr::Query(query) => of_body(query.body.as_ref()),
+        _ => return Vec::new(),
+    };
+    for other in others.into_iter().rev() {
+        if known.iter().all(|column| *column == Known::Nothing) {
+            return Vec::new();
+        }
+        let other = of_body(other);
+        if other.len() != known.len() {
+            return Vec::new();
+        }
+        let both = known.into_iter().zip(other);
+        known = both.map(|(one, other)| one.or(other)).collect();
+    }
+    known
+}
+
+fn of_select(select: &Select) -> Vec<Known> {
+    let columns = select.projection.iter().map(|item| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+            Some(of_expr(expr))
+        }
+        _ => None,
+    });
+    columns.collect::<Option<Vec<Known>>>().unwrap_or_default()
+}
+
+fn of_expr(expr: &Expr) -> Known {
+    let found = match expr {
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => return of_expr(inner),
         Expr::Cast {
             kind: CastKind::Cast | CastKind::DoubleColon,
             data_type,
@@ -90,7 +174,58 @@ fn of_expr(expr: &Expr) -> Option<OutputType> {
         } => of_type(data_type),
         Expr::TypedString(typed) => of_type(&typed.data_type),
         Expr::Interval(interval) => of_interval(interval),
+        Expr::Value(value) => {
+            return match value.value {
+                Value::SingleQuotedString(_)
+                | Value::EscapedStringLiteral(_)
+                | Value::UnicodeStringLiteral(_)
+                | Value::DollarQuotedString(_)
+                | Value::Null => Known::Untyped,
+                _ => Known::Nothing,
+            };
+        }
+        Expr::Case {
+            conditions,
+            else_result,
+            ..
+        } => {
+            let results = conditions.iter().map(|case| of_expr(&case.result));
+            // Without ELSE, NULL is one of the results.
+            let last = else_result.as_deref().map_or(Known::Untyped, of_expr);
+            return results.fold(last, Known::or);
+        }
+        Expr::Function(function) => return of_call(function),
         _ => None,
+    };
+    found.map_or(Known::Nothing, Known::Type)
+}
+
+/// Returns what is known of a call that returns one of its arguments.
+fn of_call(function: &Function) -> Known {
+    let name = match function.name.0.as_slice() {
+        [name] => name.as_ident(),
+        [schema, name]
+            if schema
+                .as_ident()
+                .is_some_and(|name| folded(name) == "pg_catalog") =>
+        {
+            name.as_ident()
+        }
+        _ => None,
+    };
+    let (Some(name), FunctionArguments::List(list)) = (name, &function.args) else {
+        return Known::Nothing;
+    };
+    let mut arguments = list.args.iter().map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => of_expr(expr),
+        _ => Known::Nothing,
+    });
+    let first = arguments.next().unwrap_or(Known::Nothing);
+    match folded(name).as_str() {
+        "coalesce" | "greatest" | "least" => arguments.fold(first, Known::or),
+        // The second argument is only compared.
+        "nullif" => first.output().map_or(Known::Nothing, Known::Type),
+        _ => Known::Nothing,
     }
 }
 
@@ -109,7 +244,10 @@ fn of_type(data_type: &DataType) -> Option<OutputType> {
             let length = characters(length.as_ref()).unwrap_or(1);
             Some(OutputType::text("bpchar", Some(length)))
         }
-        DataType::Timestamp(precision, _) | DataType::Time(precision, _) => digits(*precision),
+        DataType::Timestamp(precision, zone) | DataType::Time(precision, zone) => {
+            let zoned = matches!(zone, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone);
+            digits(*precision).map(|of| OutputType { zoned, ..of })
+        }
         DataType::Interval { fields, precision } => {
             interval_modifier(fields.as_ref().map(bits_of_type), *precision)
         }
@@ -248,9 +386,84 @@ mod tests {
             ("INTERVAL '1-2' YEAR TO MONTH", None, 458_751),
             ("INTERVAL '1:2' HOUR TO MINUTE", None, 201_392_127),
         ] {
-            let expected = vec![Some(OutputType { name, modifier })];
+            let zoned = expr.contains("WITH TIME ZONE");
+            let expected = vec![Some(OutputType {
+                name,
+                modifier,
+                zoned,
+            })];
             assert_eq!(types(&format!("SELECT {expr}")), expected, "{expr}");
         }
+    }
+
+    // PostgreSQL 15: exprTypmod, select_common_typmod.
+    #[test]
+    fn what_chooses_has_the_type_of_all_choices() {
+        for (sql, name, modifier) in [
+            (
+                "SELECT coalesce(x::VARCHAR(2), y::VARCHAR(2))",
+                Some("varchar"),
+                6,
+            ),
+            (
+                "SELECT coalesce(x::VARCHAR(2), y::VARCHAR(3))",
+                Some("varchar"),
+                -1,
+            ),
+            ("SELECT coalesce(x::VARCHAR(2), 'a')", Some("varchar"), -1),
+            ("SELECT coalesce(NULL, x::CHAR(3))", Some("bpchar"), -1),
+            (
+                "SELECT CASE WHEN a THEN x::VARCHAR(2) END",
+                Some("varchar"),
+                -1,
+            ),
+            (
+                "SELECT CASE a WHEN b THEN x::VARCHAR(2) ELSE (y::VARCHAR(2)) END",
+                Some("varchar"),
+                6,
+            ),
+            (
+                "SELECT pg_catalog.greatest(x::CHAR(3), y::CHAR(3))",
+                Some("bpchar"),
+                7,
+            ),
+            ("SELECT nullif(x::VARCHAR(2), 'a')", Some("varchar"), 6),
+            (
+                "SELECT CASE WHEN a THEN x::TIMESTAMP(0) ELSE y::TIMESTAMP(0) END",
+                None,
+                0,
+            ),
+            (
+                "SELECT x::VARCHAR(2) UNION SELECT y::VARCHAR(2)",
+                Some("varchar"),
+                6,
+            ),
+            ("SELECT x::VARCHAR(2) UNION SELECT 'a'", Some("varchar"), -1),
+            (
+                "SELECT NULL UNION ALL (SELECT x::VARCHAR(2) EXCEPT SELECT 'b')",
+                Some("varchar"),
+                -1,
+            ),
+            (
+                "SELECT x::VARCHAR(2) UNION SELECT y::VARCHAR(2) INTERSECT SELECT z::VARCHAR(3)",
+                Some("varchar"),
+                -1,
+            ),
+        ] {
+            let expected = Some(OutputType {
+                name,
+                modifier,
+                zoned: false,
+            });
+            assert_eq!(types(sql), [expected], "{sql}");
+        }
+    }
+
+    #[test]
+    fn many_set_operations_are_not_deep() {
+        let one = "SELECT x::VARCHAR(2)";
+        let sql = vec![one; 20].join(" UNION ALL ");
+        assert_eq!(types(&sql).len(), 1);
     }
 
     #[test]
@@ -258,7 +471,15 @@ mod tests {
         for sql in [
             "SELECT x, x::INT, x::TIMESTAMP, x::TEXT, INTERVAL '1 day', x::NUMERIC(5,2), x::INT[], x::json[]",
             "SELECT *, x::VARCHAR(2) FROM t",
-            "SELECT x::VARCHAR(2) UNION SELECT 'a'",
+            "SELECT x::VARCHAR(2) UNION SELECT y",
+            "SELECT x::VARCHAR(2) UNION SELECT *",
+            "SELECT 'a' UNION SELECT 'b' UNION SELECT x::VARCHAR(2)",
+            "SELECT x::VARCHAR(2) UNION SELECT x::TEXT",
+            "SELECT x::CHAR(2) UNION SELECT x::VARCHAR(2)",
+            "SELECT x::TIMESTAMP(0) UNION SELECT x::TIMESTAMP(3)",
+            "SELECT x::TIMESTAMP(0) UNION SELECT x::TIMESTAMP(0) WITH TIME ZONE",
+            "SELECT CASE WHEN a THEN x::TIMESTAMP(0) END, nullif('a', x::VARCHAR(2)), max(x::VARCHAR(2))",
+            "SELECT coalesce(x, y::VARCHAR(2)), greatest('a', 'b'), coalesce()",
             "VALUES (1)",
         ] {
             assert!(types(sql).is_empty(), "{sql}");

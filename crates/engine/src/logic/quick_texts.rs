@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray};
 use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, FieldRef, Schema};
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
@@ -24,6 +24,8 @@ use datafusion::logical_expr::{ColumnarValue, Operator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, InListExpr, LikeExpr, Literal};
 use memchr::memmem::Finder;
+
+use crate::plans::conditions::{as_written, typed_as_written};
 
 /// Bytes of a text that is in its view, at most.
 const IN_VIEW: usize = 12;
@@ -188,13 +190,7 @@ impl Pattern {
 as_written!(QuickText);
 
 impl PhysicalExpr for QuickText {
-    fn data_type(&self, input: &Schema) -> Result<DataType> {
-        self.written.data_type(input)
-    }
-
-    fn nullable(&self, input: &Schema) -> Result<bool> {
-        self.written.nullable(input)
-    }
+    typed_as_written!();
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         let ColumnarValue::Array(texts) = self.column.evaluate(batch)? else {
@@ -222,10 +218,6 @@ impl PhysicalExpr for QuickText {
             Some(quick) => Arc::new(quick),
             None => written,
         })
-    }
-
-    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.written.fmt_sql(f)
     }
 }
 

@@ -21,6 +21,7 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
 use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs,
     ScalarUDFImpl, Signature, Volatility,
@@ -176,6 +177,12 @@ impl Decimals {
         };
         expressions::call(function, vec![*left, *right])
     }
+}
+
+/// Returns the operator of decimals that a call is made for here.
+pub(crate) fn operator_of(call: &ScalarFunction) -> Option<Operator> {
+    let function = call.func.inner().downcast_ref::<Decimals>()?;
+    Some(function.op)
 }
 
 /// Returns the error for a result that has too many digits for a type.

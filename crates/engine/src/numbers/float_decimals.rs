@@ -21,12 +21,14 @@ use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs,
     ScalarUDFImpl, Signature, TryCast, Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::open_numerics::OPEN_NUMERIC;
 use crate::plans::expressions;
 
 /// Digits that a double always holds.
@@ -63,10 +65,10 @@ fn is_number(data_type: &DataType) -> bool {
 fn rewritten(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     match expr {
         Expr::Cast(Cast { expr, field }) if is_off(&expr, field.data_type(), schema) => {
-            Transformed::yes(nearest(*expr, field.data_type(), false))
+            Transformed::yes(nearest(*expr, &field, false))
         }
         Expr::TryCast(TryCast { expr, field }) if is_off(&expr, field.data_type(), schema) => {
-            Transformed::yes(nearest(*expr, field.data_type(), true))
+            Transformed::yes(nearest(*expr, &field, true))
         }
         expr => Transformed::no(expr),
     }
@@ -86,19 +88,30 @@ fn is_off(expr: &Expr, to: &DataType, schema: &DFSchema) -> bool {
     }
 }
 
-fn nearest(expr: Expr, to: &DataType, safe: bool) -> Expr {
+fn nearest(expr: Expr, to: &Field, safe: bool) -> Expr {
     let function = Nearest {
-        to: to.clone(),
+        to: to.data_type().clone(),
+        is_open: to.name() == OPEN_NUMERIC,
         safe,
         signature: Signature::any(1, Volatility::Immutable),
     };
     expressions::call(function, vec![expr])
 }
 
+/// Returns the value that a call casts to a `numeric` without digits; `None` for other calls.
+pub(super) fn open_value(call: &ScalarFunction) -> Option<&Expr> {
+    let nearest = call.func.inner().downcast_ref::<Nearest>();
+    call.args
+        .first()
+        .filter(|_| nearest.is_some_and(|nearest| nearest.is_open))
+}
+
 /// A cast to the nearest value. If `safe`, a value that does not fit becomes NULL.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Nearest {
     to: DataType,
+    /// Whether the statement casts to a `numeric` without digits.
+    is_open: bool,
     safe: bool,
     signature: Signature,
 }

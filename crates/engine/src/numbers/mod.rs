@@ -22,6 +22,7 @@ pub(crate) mod open_numerics;
 pub(crate) mod quotients;
 pub(crate) mod rounding;
 pub(crate) mod series;
+pub(crate) mod shown_digits;
 mod small_decimals;
 pub(crate) mod small_shifts;
 pub(crate) mod whole_decimals;

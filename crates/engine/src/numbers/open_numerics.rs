@@ -4,7 +4,8 @@
 //! ```text
 //! NULL $numeric x     $numeric(x), a DECIMAL(10,0), if x is an INT
 //! NULL $numeric x     $numeric(x) of the type of x, if that is a decimal
-//! NULL $numeric x     CAST(x AS DECIMAL(38,10)), if x is a text or a floating-point number
+//! NULL $numeric x     CAST(x AS DECIMAL(38,10)), if x is a text or a floating-point number; the name
+//!                     of its field is that of the operator. shown_digits has more about it
 //! ```
 //!
 //! The engine asks planners about operators, and not about casts. So the dialect writes the cast as an
@@ -22,7 +23,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl,
+    Cast, ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl,
     Signature, Volatility, cast,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -51,7 +52,10 @@ pub(crate) fn planned(value: Expr, schema: &DFSchema) -> Expr {
             };
             expressions::call(function, vec![value])
         }
-        None => cast(value, ANY),
+        None => {
+            let target = Arc::new(Field::new(OPEN_NUMERIC, ANY, true));
+            Expr::Cast(Cast::new_from_field(Box::new(value), target))
+        }
     }
 }
 
@@ -166,8 +170,12 @@ mod tests {
 
     #[test]
     fn value_of_no_known_type_has_ten_places() {
-        let expected = cast(col("x"), DataType::Decimal128(38, 10));
-        assert_eq!(planned(col("x"), &DFSchema::empty()), expected);
+        let Expr::Cast(made) = planned(col("x"), &DFSchema::empty()) else {
+            unreachable!("no cast")
+        };
+        assert_eq!(*made.expr, col("x"));
+        assert_eq!(*made.field.data_type(), DataType::Decimal128(38, 10));
+        assert_eq!(made.field.name(), OPEN_NUMERIC);
     }
 
     #[test]

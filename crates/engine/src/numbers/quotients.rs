@@ -17,6 +17,7 @@ use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Schem
 use arrow::error::ArrowError;
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
@@ -78,6 +79,15 @@ pub(crate) fn left_operand(expr: &Expr) -> Option<&Expr> {
         Expr::ScalarFunction(call) if call.func.inner().is::<Rounded>() => call.args.first(),
         _ => None,
     }
+}
+
+/// Returns the operator that a call is made for here.
+pub(crate) fn operator_of(call: &ScalarFunction) -> Option<Operator> {
+    let function = call.func.inner().downcast_ref::<Rounded>()?;
+    Some(match function.operation {
+        Operation::Quotient => Operator::Divide,
+        Operation::Product => Operator::Multiply,
+    })
 }
 
 /// Returns whether a call is a quotient that has a result for all values of its operands' types: by

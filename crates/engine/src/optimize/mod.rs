@@ -59,6 +59,7 @@ use crate::joins::join_order::JoinOrder;
 use crate::joins::sideways::{RowFilters, with_passages};
 use crate::numbers::floats::CanonicalJoinKeys;
 use crate::time::DateBounds;
+use crate::windows::first_ranks::FirstRanks;
 
 /// DataFusion's logical rules that are guarded, by name.
 const LOGICAL: &[(&str, LogicalGuard)] = &[
@@ -163,6 +164,7 @@ pub(crate) fn physical_rules() -> Vec<Physical> {
     insert_before(&mut rules, "SanityCheckPlan", topk::FORGET_LIMIT);
     insert_before(&mut rules, "SanityCheckPlan", sorting::SORT_INPUTS);
     insert_before(&mut rules, "SanityCheckPlan", windows::STATE_ORDER);
+    insert_before(&mut rules, "SanityCheckPlan", FirstRanks);
     rules
 }
 

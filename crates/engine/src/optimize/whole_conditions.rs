@@ -14,7 +14,6 @@
 //! the branches of a CASE where they are.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -30,6 +29,8 @@ use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{NestedLoopJoinExec, NestedLoopJoinExecBuilder};
 
 use super::rules::Operator;
+
+use crate::plans::conditions::{as_written, typed_as_written};
 
 /// Runs a rule over a plan in which conditions with a CASE of both sides have no parts.
 ///
@@ -88,10 +89,11 @@ fn close(filter: &JoinFilter) -> Option<Arc<dyn PhysicalExpr>> {
         Ok(part.downcast_ref::<CaseExpr>().is_some() && reads_both_sides(part, filter))
     };
     // The closure returns no errors.
-    condition
-        .exists(is_taken_from)
-        .unwrap_or(true)
-        .then(|| Arc::new(Whole(Arc::clone(condition))) as Arc<dyn PhysicalExpr>)
+    condition.exists(is_taken_from).unwrap_or(true).then(|| {
+        Arc::new(Whole {
+            written: Arc::clone(condition),
+        }) as Arc<dyn PhysicalExpr>
+    })
 }
 
 fn reads_both_sides(part: &Arc<dyn PhysicalExpr>, filter: &JoinFilter) -> bool {
@@ -107,48 +109,22 @@ fn reads_both_sides(part: &Arc<dyn PhysicalExpr>, filter: &JoinFilter) -> bool {
 
 fn open(filter: &JoinFilter) -> Option<Arc<dyn PhysicalExpr>> {
     let whole = filter.expression().downcast_ref::<Whole>();
-    whole.map(|whole| Arc::clone(&whole.0))
+    whole.map(|whole| Arc::clone(&whole.written))
 }
 
 /// A condition that shows no parts.
 #[derive(Debug)]
-struct Whole(Arc<dyn PhysicalExpr>);
-
-impl PartialEq for Whole {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.eq(&other.0)
-    }
+struct Whole {
+    written: Arc<dyn PhysicalExpr>,
 }
 
-impl Eq for Whole {}
-
-impl Hash for Whole {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
-    }
-}
-
-impl fmt::Display for Whole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+as_written!(Whole);
 
 impl PhysicalExpr for Whole {
-    fn data_type(&self, schema: &Schema) -> Result<DataType> {
-        self.0.data_type(schema)
-    }
-
-    fn nullable(&self, schema: &Schema) -> Result<bool> {
-        self.0.nullable(schema)
-    }
-
-    fn return_field(&self, schema: &Schema) -> Result<FieldRef> {
-        self.0.return_field(schema)
-    }
+    typed_as_written!();
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        self.0.evaluate(batch)
+        self.written.evaluate(batch)
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
@@ -160,10 +136,6 @@ impl PhysicalExpr for Whole {
         _: Vec<Arc<dyn PhysicalExpr>>,
     ) -> Result<Arc<dyn PhysicalExpr>> {
         Ok(self)
-    }
-
-    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt_sql(f)
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod analysis;
 pub(crate) mod computed_limits;
+pub(crate) mod conditions;
 pub(crate) mod early_types;
 pub(crate) mod estimates;
 pub(crate) mod expressions;

@@ -34,13 +34,14 @@ const MAX_STATES: u64 = 64;
 /// Threads for queries over built-in tables.
 const CATALOG_THREADS: usize = 2;
 
-/// Physical rules that move projections and filters towards the rows that are read, which takes
-/// longer than few rows do.
-const OF_MANY_ROWS: [&str; 4] = [
+/// Physical rules that move projections and filters towards the rows that are read, or drop rows before
+/// they are sorted, which takes longer than few rows do.
+const OF_MANY_ROWS: [&str; 5] = [
     "FilterPushdown",
     "FilterPushdown(Post)",
     "ProjectionPushdown",
     "row_filters",
+    "first_ranks",
 ];
 
 /// DataFusion as Lakegate configures it, with the threads and the memory that queries share.

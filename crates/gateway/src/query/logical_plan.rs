@@ -1,12 +1,13 @@
 //! Logical plans: planning of read-only statements, comparison of columns, and casts to the
 //! announced types.
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::{Column, DFSchema};
 use datafusion::error::Result as EngineResult;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
+use lakegate_dialect::postgres::PG_TYPE;
 use lakegate_engine::{NamedColumns, complexity, has_expression, long_lists, with_named_columns};
 use lakegate_error::{Code, Error, Result, from_engine};
 use sqlparser::ast;
@@ -135,10 +136,20 @@ pub(crate) fn same_columns_of_any_digits(a: &SchemaRef, b: &SchemaRef) -> bool {
 
 fn have_columns_of(a: &SchemaRef, b: &SchemaRef, alike: fn(&DataType, &DataType) -> bool) -> bool {
     a.fields().len() == b.fields().len()
-        && a.fields()
-            .iter()
-            .zip(b.fields())
-            .all(|(a, b)| a.name() == b.name() && alike(a.data_type(), b.data_type()))
+        && a.fields().iter().zip(b.fields()).all(|(a, b)| {
+            let are_alike = alike(a.data_type(), b.data_type()) || are_numeric(a, b);
+            a.name() == b.name() && are_alike
+        })
+}
+
+/// Whether two columns are shown as `numeric`, of which one has the digits of each value.
+fn are_numeric(a: &Field, b: &Field) -> bool {
+    let is_text = |field: &Field| {
+        let mark = field.metadata().get(PG_TYPE);
+        mark.is_some_and(|mark| mark == "numeric") && field.data_type().is_string()
+    };
+    let is_numeric = |field: &Field| field.data_type().is_decimal() || is_text(field);
+    is_numeric(a) && is_numeric(b) && (is_text(a) || is_text(b))
 }
 
 fn is_same_but_for_digits(a: &DataType, b: &DataType) -> bool {

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!  no query for a while            the allocator is made to return freed memory, once
+//!  columns unread for two hours    they leave the column cache
 //!  resident ≥ 50 % of the limit    the same, at each check
 //!  resident ≥ 90 % of the limit    the column cache is emptied; then new lake queries wait briefly
 //!                                  and are refused if others run
@@ -32,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long the allocator may keep freed memory, with some margin (`purge_delay` of mimalloc 3: 300 ms
 /// in the server, otherwise one second).
 const KEEPS: Duration = Duration::from_millis(1500);
+/// The interval between checks for cached columns that no query has read for long.
+const UNREAD: Duration = Duration::from_secs(60);
 /// Divisor of the limit: growth by less than this part does not count, and a query that holds less
 /// is not cancelled for its share of the pool.
 const STEPS: u64 = 256;
@@ -188,6 +191,7 @@ fn watch(gateway: &Weak<Gateway>) {
     let mut last: Option<(Uuid, Instant)> = None;
     let mut growth: Option<Growth> = None;
     let mut rest = Rest::default();
+    let mut looked = Instant::now();
     loop {
         std::thread::sleep(EVERY);
         let Some(gateway) = gateway.upgrade() else {
@@ -197,6 +201,13 @@ fn watch(gateway: &Weak<Gateway>) {
             continue;
         };
         let (limit, now) = (gateway.memory.limit, Instant::now());
+        if now.duration_since(looked) > UNREAD {
+            looked = now;
+            // The allocator returns what is freed here once it has kept it for a while.
+            if gateway.hot.let_go_of_unread() {
+                rest = Rest::default();
+            }
+        }
         let is_resting = rest.is_due(gateway.running.is_empty(), now);
         if is_resting || resident >= limit / 2 {
             give_back();

@@ -13,7 +13,7 @@ use lakegate_dialect::postgres::pg_catalog::{self, PgCatalog};
 use lakegate_dialect::postgres::{NamedApart, sorts_by_number};
 use lakegate_engine::{
     LargeValues, Names, PlanSettings, StatementState, check_names, early_schema, with_equal_parts,
-    with_offsets, with_shown_names, without_full_lists,
+    with_offsets, with_shown_digits, with_shown_names, without_full_lists,
 };
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -57,6 +57,8 @@ pub(crate) struct Planning {
     /// The analysed plan, once it is described or the casts of its values are known. It serves one
     /// execution.
     pub analysis: OnceLock<LogicalPlan>,
+    /// Whether each `numeric` of the result is shown with the digits of its value.
+    pub shows_digits: bool,
     /// Where the rows are written, if values are cast by assignment.
     pub assigned: Option<Target>,
     /// The places of columns whose times are written without their zone, once there is a plan.
@@ -300,7 +302,11 @@ impl Planning {
     /// # Errors
     /// Types do not match; a parameter has no type.
     pub(crate) fn analyzed(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        analyzed(&self.state, plan)
+        let plan = analyzed(&self.state, plan)?;
+        match self.shows_digits {
+            true => with_shown_digits(plan, self.state.aggregate_functions()).map_err(from_engine),
+            false => Ok(plan),
+        }
     }
 }
 

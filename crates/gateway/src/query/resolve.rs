@@ -142,6 +142,7 @@ impl Session {
             names,
             origins: OnceLock::new(),
             analysis: OnceLock::new(),
+            shows_digits: false,
             assigned: None,
             localized: OnceLock::new(),
         })

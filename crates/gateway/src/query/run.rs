@@ -85,9 +85,9 @@ impl Session {
     ) -> Result<Rows> {
         let settings = self.settings();
         // Other protocols announce the digits that values have.
-        let keeps_digits =
-            self.protocol == Protocol::Postgres && self.dialect() == Dialect::Postgres;
-        let roomy = keeps_digits.then(|| with_room(prepared, &parameters));
+        let roomy = self
+            .shows_digits()
+            .then(|| with_room(prepared, &parameters));
         let roomy = roomy.flatten();
         let has_open_digits = roomy.is_some();
         let prepared = roomy.as_ref().unwrap_or(prepared);
@@ -192,7 +192,17 @@ impl Session {
         };
         // Cloned, because the rewrites change it and the statement may run again.
         let query = self.with_typed_literals(query);
-        self.resolve_query(moment, query, prepared, given).await
+        let planning = self.resolve_query(moment, query, prepared, given).await?;
+        Ok(Planning {
+            shows_digits: self.shows_digits(),
+            ..planning
+        })
+    }
+
+    /// Returns whether the rows of queries have a number of digits for each `numeric`. Only
+    /// PostgreSQL's protocol has such values.
+    pub(crate) fn shows_digits(&self) -> bool {
+        self.dialect() == Dialect::Postgres && self.protocol == Protocol::Postgres
     }
 
     /// Returns a query whose result goes to the client: number literals have the types of the
@@ -209,7 +219,7 @@ impl Session {
     /// protocol has such types.
     pub(crate) fn column_names(&self, statement: &ast::Statement) -> ColumnNames {
         let names = ColumnNames::of(self.dialect(), statement);
-        match self.dialect() == Dialect::Postgres && self.protocol == Protocol::Postgres {
+        match self.shows_digits() {
             true => names.with_types(statement),
             false => names,
         }

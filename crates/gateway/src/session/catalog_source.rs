@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 
+use arrow::datatypes::Schema;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use datafusion::error::{DataFusionError, Result as EngineResult};
-use lakegate_catalog::access::{ADMINISTRATORS, ControlSnapshot};
+use lakegate_catalog::access::{ADMINISTRATORS, ColumnSelection, ControlSnapshot};
 use lakegate_catalog::model::names::TEMPORARY_SCHEMA;
 use lakegate_catalog::model::{Table, TableStatistics, ViewDefinition};
+use lakegate_dialect::postgres::pg_catalog::type_name;
 use lakegate_dialect::visible::{
     Backend, BackendEncryption, CatalogSource, MeasuredColumn, Needs, TableKind, TablePrivileges,
     VisibleCatalog, VisibleColumn, VisibleDatabase, VisibleRole, VisibleTable,
@@ -347,7 +349,12 @@ fn describe(
             delete: access.delete,
         },
         row_count: None,
+        file_bytes: None,
     };
+    // Files have the values of all columns.
+    if matches!(access.select, ColumnSelection::All) && !visible.withheld {
+        described.file_bytes = known.map(|known| known.file_bytes);
+    }
     if described.privileges.select {
         described.row_count = known.map(|known| known.row_count);
     }
@@ -406,6 +413,15 @@ fn measured(known: &TableStatistics) -> HashMap<&str, MeasuredColumn> {
     measured.collect()
 }
 
+/// Returns the query of a view with these columns and no rows: what `pg_dump` writes for a view that is
+/// made by the server.
+fn shape_of(schema: &Schema) -> String {
+    let columns = schema.fields().iter();
+    let columns = columns.map(|field| format!("NULL::{} AS {}", type_name(field), field.name()));
+    let columns: Vec<String> = columns.collect();
+    format!("SELECT {} WHERE false", columns.join(", "))
+}
+
 /// Returns the schema `system`, which every user sees.
 fn system_database(needs: &Needs) -> VisibleDatabase {
     let mut queries = VisibleTable {
@@ -420,7 +436,9 @@ fn system_database(needs: &Needs) -> VisibleDatabase {
         ..VisibleTable::default()
     };
     if needs.columns.wants("system", "queries", QUERIES_TABLE) {
-        queries.columns = queries_schema()
+        let schema = queries_schema();
+        queries.definition = Some(shape_of(&schema));
+        queries.columns = schema
             .fields()
             .iter()
             .map(|field| VisibleColumn {

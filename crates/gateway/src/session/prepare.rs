@@ -380,7 +380,11 @@ impl Session {
         let names = self.column_names(&statement);
         declare_types(&mut statement, known.types, known.marks);
         let planning = Box::pin(self.resolve(moment, statement)).await?;
-        let planning = Planning { names, ..planning };
+        let planning = Planning {
+            names,
+            shows_digits: self.shows_digits(),
+            ..planning
+        };
         let text = PlannedText::Query(query, planning.database.clone());
         let work = match is_last {
             true => planning.described().boxed(),

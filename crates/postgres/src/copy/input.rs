@@ -55,6 +55,7 @@ impl Connection {
                         "{skipped} {those} skipped due to data type incompatibility"
                     ));
                 }
+                self.tell_warnings();
                 backend::command_complete(&mut self.link.out, "COPY", Some(rows));
                 Ok(())
             }

@@ -330,6 +330,7 @@ impl Connection {
                 .await?
         };
         backend::empty(&mut self.link.out, tag::COPY_DONE);
+        self.tell_warnings();
         backend::command_complete(&mut self.link.out, "COPY", Some(sent));
         Ok(())
     }

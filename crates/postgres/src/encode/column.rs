@@ -248,7 +248,12 @@ impl<'a> Column<'a> {
                 data,
                 Data::Null | Data::Dictionary(..) | Data::Runs(..) | Data::Union { .. }
             ),
-            form: Form::of(pg.oid),
+            form: match &data {
+                Data::Text(_) => Form::of(pg.oid),
+                // Numbers are written as they are.
+                _ if pg.oid == oid::NUMERIC => Form::Plain,
+                _ => Form::of(pg.oid),
+            },
             data,
         })
     }

@@ -90,12 +90,13 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         | oid::BYTEA
         | oid::FLOAT4
         | oid::FLOAT8
-        | oid::NUMERIC
         | oid::DATE
         | oid::TIME
         | oid::TIMESTAMP
         | oid::TIMESTAMPTZ
         | oid::INTERVAL => of_data_type(data_type).oid == hint.oid,
+        // A text has the digits of each value.
+        oid::NUMERIC => is_string(data_type) || of_data_type(data_type).oid == hint.oid,
         oid::JSON | oid::JSONB => is_string(data_type) || is_json(of_data_type(data_type).oid),
         oid::UUID
         | oid::TIMETZ
@@ -353,6 +354,9 @@ mod tests {
             assert_eq!(hinted(DataType::Utf8, name).oid, type_oid, "{name}");
         }
         assert_eq!(hinted(DataType::Int64, "xid8").oid, 5069);
+        let numeric = hinted(DataType::Utf8, "numeric");
+        assert_eq!((numeric.oid, numeric.typmod), (oid::NUMERIC, -1));
+        assert_eq!(hinted(DataType::Float64, "numeric").oid, oid::FLOAT8);
         assert_eq!(hinted(DataType::Int64, "inet").oid, oid::INT8);
     }
 }

@@ -7,12 +7,68 @@ use crate::ast::{
     UserAuthentication, UserChange, UserRef,
 };
 
+/// Options that say of a role of PostgreSQL what holds for each user and role here.
+const HELD_OPTIONS: [&str; 6] = [
+    "NOSUPERUSER",
+    "NOCREATEDB",
+    "NOCREATEROLE",
+    "INHERIT",
+    "NOREPLICATION",
+    "NOBYPASSRLS",
+];
+
+/// The first words of PostgreSQL's other options of roles.
+const OTHER_OPTIONS: [&str; 18] = [
+    "SUPERUSER",
+    "CREATEDB",
+    "CREATEROLE",
+    "NOINHERIT",
+    "LOGIN",
+    "NOLOGIN",
+    "REPLICATION",
+    "BYPASSRLS",
+    "CONNECTION",
+    "PASSWORD",
+    "ENCRYPTED",
+    "UNENCRYPTED",
+    "VALID",
+    "IN",
+    "ROLE",
+    "ADMIN",
+    "USER",
+    "SYSID",
+];
+
+/// Skips the options that hold. `login`: the word that says whether it logs in.
+fn skip_held_options(cursor: &mut Cursor<'_>, login: &str) {
+    loop {
+        if cursor.eat(login) || cursor.eat_any(&HELD_OPTIONS) {
+            continue;
+        }
+        let mut limit = *cursor;
+        if limit.eat_all("CONNECTION LIMIT") && limit.number().as_deref() == Some("-1") {
+            *cursor = limit;
+            continue;
+        }
+        return;
+    }
+}
+
 pub(super) fn create_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
     hiding(cursor, |cursor| {
         let if_not_exists = cursor.if_not_exists()?;
         let name = cursor.principal_name("a user's name")?;
         cursor.eat("WITH");
+        skip_held_options(cursor, "LOGIN");
+        let is_password = cursor.is_one_of(&["PASSWORD", "ENCRYPTED"]);
+        if !is_password && cursor.is_one_of(&OTHER_OPTIONS) {
+            return Ok(Statement::Unsupported(Unsupported {
+                what: "CREATE USER with options other than a password".to_owned(),
+                nearest: Some("CREATE USER .. PASSWORD, then GRANT".to_owned()),
+            }));
+        }
         let password = password(cursor)?;
+        skip_held_options(cursor, "LOGIN");
         Ok(Statement::CreateUser(CreateUser {
             if_not_exists,
             name,
@@ -59,15 +115,21 @@ pub(super) fn alter_user(cursor: &mut Cursor<'_>) -> Result<Statement> {
                 return Ok(altered(user, change));
             }
         }
-        if cursor.eat("RENAME") || cursor.is_word("SET") && !cursor.is_word_at(1, "PASSWORD") {
-            return Ok(Statement::Unsupported(Unsupported {
+        let other = || {
+            Ok(Statement::Unsupported(Unsupported {
                 what: "ALTER USER of other than a password or a workgroup".to_owned(),
                 nearest: Some("ALTER USER .. PASSWORD or ALTER USER .. SET WORKGROUP".to_owned()),
-            }));
+            }))
+        };
+        if cursor.eat("RENAME") || cursor.is_word("SET") && !cursor.is_word_at(1, "PASSWORD") {
+            return other();
         }
         cursor.eat("SET");
         cursor.eat("WITH");
         if !cursor.is_one_of(&["PASSWORD", "ENCRYPTED"]) {
+            if cursor.is_one_of(&HELD_OPTIONS) || cursor.is_one_of(&OTHER_OPTIONS) {
+                return other();
+            }
             return Err(
                 cursor.expected("PASSWORD, SET WORKGROUP, SET AUTHENTICATION, DISABLE, ENABLE or TERMINATE SESSIONS")
             );
@@ -166,7 +228,9 @@ pub(super) fn create_role(cursor: &mut Cursor<'_>) -> Result<Statement> {
     hiding(cursor, |cursor| {
         let if_not_exists = cursor.if_not_exists()?;
         let name = cursor.principal_name("a role's name")?;
-        if cursor.is_one_of(&["WITH", "LOGIN", "PASSWORD", "ENCRYPTED"]) {
+        cursor.eat("WITH");
+        skip_held_options(cursor, "NOLOGIN");
+        if cursor.is_one_of(&OTHER_OPTIONS) {
             return Ok(Statement::Unsupported(Unsupported {
                 what: "CREATE ROLE with options".to_owned(),
                 nearest: Some(

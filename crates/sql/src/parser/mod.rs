@@ -7,6 +7,7 @@ mod access;
 mod alter;
 mod alter_column;
 mod analyze;
+mod array_types;
 pub(crate) mod calls;
 mod comment;
 mod complexity;

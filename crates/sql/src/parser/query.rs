@@ -9,8 +9,8 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
 use super::{
-    complexity, frames, full_names, joins, json_operators, lists, normalize, only, repeated,
-    reserved, row_fields, rows_from, search, spellings, substrings, tokens, typed_texts,
+    array_types, complexity, frames, full_names, joins, json_operators, lists, normalize, only,
+    repeated, reserved, row_fields, rows_from, search, spellings, substrings, tokens, typed_texts,
     whole_rows,
 };
 use crate::ParseError;
@@ -280,7 +280,7 @@ fn parse<T>(
     let tokens = tokens::unicode_strings(tokens);
     let tokens = tokens::corresponding(spell_out_table_commands(tokens));
     let tokens = tokens::offset_first(tokens::sort_operators(only::left_out(tokens)));
-    let tokens = spellings::plain(tokens);
+    let tokens = array_types::plain(spellings::plain(tokens));
     let tokens = lists::plain(frames::plain(substrings::similar(tokens)));
     let tokens = tokens::json_tables(tokens::quantified_values(tokens));
     let tokens = full_names::quoted(row_fields::named(whole_rows::enclosed(tokens)));

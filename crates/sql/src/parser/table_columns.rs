@@ -1,12 +1,13 @@
 //! Folds the columns of tables in statements that declare aliases of the same spelling.
 //!
 //! ```text
-//! SELECT t."X" FROM t UNION SELECT u."Y" AS "X" FROM u      SELECT t."x" FROM t UNION …
+//! SELECT t."X" FROM t UNION SELECT u."Y" AS "X" FROM u      SELECT t."x" AS "X" FROM t UNION …
 //! SELECT t."X" FROM t JOIN (SELECT y AS "X" FROM u) s ON s."X" = t."X"
 //!                                                           … ON s."X" = t."x"
 //! ```
 //!
-//! A table has columns in lower case only. Columns of subqueries, of WITH and of table functions are
+//! A table has columns in lower case only. A column that is an item of a list keeps its written name, which
+//! the query around may use. Columns of subqueries, of WITH and of table functions are
 //! left to [`super::normalize`].
 
 use std::collections::{HashMap, HashSet};
@@ -32,6 +33,7 @@ pub(super) fn fold(query: &mut Query, declared: &HashMap<String, usize>) {
         declared,
         common_tables: names.names,
         scopes: Vec::new(),
+        written: Vec::new(),
     };
     let _: ControlFlow<()> = walk_mut(query, &mut columns);
 }
@@ -67,6 +69,8 @@ struct Columns<'a> {
     common_tables: HashSet<String>,
     /// The relations of the SELECTs around what is visited, the innermost last.
     scopes: Vec<Vec<Relation>>,
+    /// For each SELECT around what is visited, the columns that are items of its list and may be folded.
+    written: Vec<Vec<Option<Ident>>>,
 }
 
 impl Columns<'_> {
@@ -113,6 +117,15 @@ impl Columns<'_> {
             is_table: args.is_none() && !is_common && !has_columns,
             has_alias: alias.is_some(),
         }
+    }
+
+    /// Returns the column that is an item of a list, if its spelling is declared.
+    fn written(&self, item: &SelectItem) -> Option<Ident> {
+        let SelectItem::UnnamedExpr(expr) = item else {
+            return None;
+        };
+        let name = column(expr)?;
+        (is_spelled(name) && self.declared.contains_key(&name.value)).then(|| name.clone())
     }
 
     /// Folds the column, and the table if it has no alias.
@@ -173,12 +186,27 @@ impl VisitorMut for Columns<'_> {
             self.add_relations(tables, &mut relations);
         }
         self.scopes.push(relations);
+        let written = select.projection.iter().map(|item| self.written(item));
+        let written = written.collect();
+        self.written.push(written);
         self.fold_own(select);
         ControlFlow::Continue(())
     }
 
-    fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<()> {
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         self.scopes.pop();
+        let written = self.written.pop().unwrap_or_default();
+        for (item, written) in select.projection.iter_mut().zip(written) {
+            if let Some(alias) = written
+                && let SelectItem::UnnamedExpr(expr) = &*item
+                && column(expr).is_some_and(|name| name.value != alias.value)
+            {
+                *item = SelectItem::ExprWithAlias {
+                    expr: expr.clone(),
+                    alias,
+                };
+            }
+        }
         ControlFlow::Continue(())
     }
 
@@ -192,6 +220,15 @@ impl VisitorMut for Columns<'_> {
             self.fold_qualified(table, column);
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Returns the name of a column, without its table; `None` for other expressions.
+fn column(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Identifier(name) => Some(name),
+        Expr::CompoundIdentifier(parts) => parts.last(),
+        _ => None,
     }
 }
 
@@ -237,11 +274,15 @@ mod tests {
         for (sql, expected) in [
             (
                 r#"SELECT t."X" FROM t UNION SELECT u."Y" AS "X" FROM u"#,
-                r#"SELECT t."x" FROM t UNION SELECT u."y" AS "X" FROM u"#,
+                r#"SELECT t."x" AS "X" FROM t UNION SELECT u."y" AS "X" FROM u"#,
             ),
             (
                 r#"SELECT "X" FROM t WHERE "X" > 1 UNION ALL SELECT NULL AS "X""#,
-                r#"SELECT "x" FROM t WHERE "x" > 1 UNION ALL SELECT NULL AS "X""#,
+                r#"SELECT "x" AS "X" FROM t WHERE "x" > 1 UNION ALL SELECT NULL AS "X""#,
+            ),
+            (
+                r#"SELECT "X", u."X" + 1 FROM t AS u GROUP BY "X" UNION SELECT 1 AS "X", 2"#,
+                r#"SELECT "x" AS "X", u."x" + 1 FROM t AS u GROUP BY "X" UNION SELECT 1 AS "X", 2"#,
             ),
             (
                 r#"SELECT s."X" FROM t JOIN (SELECT y AS "X" FROM u) AS s ON s."X" = t."X""#,

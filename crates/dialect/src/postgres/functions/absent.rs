@@ -34,19 +34,6 @@ pub(super) fn functions() -> Vec<PgFunction> {
         // No multixact ids are used up.
         PgFunction::new("mxid_age", 1..=1, DataType::Int32, |_| Ok(Cell::Int(0))),
         null("pg_tablespace_location", 1..=1, text()),
-        // No relation is stored in files of the server.
-        PgFunction::new("pg_relation_size", 1..=2, DataType::Int64, |_| {
-            Ok(Cell::Int(0))
-        }),
-        PgFunction::new("pg_table_size", 1..=1, DataType::Int64, |_| {
-            Ok(Cell::Int(0))
-        }),
-        PgFunction::new("pg_indexes_size", 1..=1, DataType::Int64, |_| {
-            Ok(Cell::Int(0))
-        }),
-        PgFunction::new("pg_total_relation_size", 1..=1, DataType::Int64, |_| {
-            Ok(Cell::Int(0))
-        }),
         // Of a whole database, tools compute shares: the size is not known, which is not none.
         null("pg_database_size", 1..=1, DataType::Int64),
         PgFunction::new("pg_tablespace_size", 1..=1, DataType::Int64, |_| {

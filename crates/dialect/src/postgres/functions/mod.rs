@@ -30,6 +30,7 @@ mod refused_operators;
 mod row_places;
 mod session;
 mod similar;
+mod slices;
 mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -71,6 +72,7 @@ pub(crate) use refused_operators::{
 };
 pub(super) use session::TRANSACTION_AGE;
 pub(super) use similar::{SIMILAR_PART, SIMILAR_PATTERN};
+pub(super) use slices::SLICES;
 pub use text::{quote_ident, split_name};
 pub(super) use timetz::TIMETZ_IN;
 pub use undefined::{UNDEFINED, call_names};
@@ -93,6 +95,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());
     udfs.push(column_size::function());
+    udfs.push(slices::function());
     udfs.push(percentiles::percentile());
     udfs.push(joined::joined());
     udfs.extend(bytes::functions());

@@ -1,16 +1,21 @@
-//! Lists of object ids, which the engine has as lists of numbers, and vectors of small numbers.
+//! Lists of object ids, which the engine has as lists of numbers, vectors of small numbers, and texts of
+//! types with a length: functions that return their argument, with a type to show it as.
 
 use arrow::datatypes::DataType;
 
 use crate::postgres::{Cell, INT2VECTOR, OIDVECTOR, PgFunction};
 
 /// Returns all of them.
-pub(super) fn functions() -> [PgFunction; 3] {
-    let numbers = |item| DataType::new_list(item, true);
+pub(super) fn functions() -> [PgFunction; 7] {
+    let lists = |item| DataType::new_list(item, true);
     [
         oid_list(),
-        shown(INT2VECTOR, numbers(DataType::Int16), "int2vector"),
-        shown(OIDVECTOR, numbers(DataType::Int64), "oidvector"),
+        shown(INT2VECTOR, lists(DataType::Int16), "int2vector"),
+        shown(OIDVECTOR, lists(DataType::Int64), "oidvector"),
+        shown("$of_bpchar", DataType::Utf8, "bpchar"),
+        shown("$of_bpchars", lists(DataType::Utf8), "bpchar[]"),
+        shown("$of_varchar", DataType::Utf8, "varchar"),
+        shown("$of_varchars", lists(DataType::Utf8), "varchar[]"),
     ]
 }
 

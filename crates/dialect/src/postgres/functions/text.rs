@@ -71,17 +71,29 @@ fn unistr(text: &str) -> Option<String> {
     high.is_none().then_some(out)
 }
 
-/// Formats a size in the largest unit that leaves at least ten: `10 kB`.
-fn size_pretty(bytes: i64) -> String {
-    const UNITS: [&str; 6] = ["bytes", "kB", "MB", "GB", "TB", "PB"];
-    let mut value = i128::from(bytes);
-    let mut unit = 0;
-    while unit + 1 < UNITS.len() && value.abs() >= 10 * 1024 {
-        // Rounds half away from zero, like Postgres.
-        value = (value + 512 * value.signum()) / 1024;
-        unit += 1;
+/// Formats a size in the largest unit that leaves at least ten: `10 kB`. Halves are rounded away from zero,
+/// and what is less than half a unit is cut off first.
+///
+/// `text`: the size in bytes, which may have a fraction. `None` if it is no number, or too large.
+fn size_pretty(text: &str) -> Option<String> {
+    /// Below this, a size is shown in bytes.
+    const BYTES: u128 = 10 * 1024;
+    /// Below this, one that is in halves of a unit is shown in the unit.
+    const HALVES: u128 = 20 * 1024 - 1;
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    let whole = text.split('.').next().unwrap_or(text);
+    let bytes: i128 = whole.parse().ok()?;
+    if bytes.unsigned_abs() < BYTES {
+        return Some(format!("{text} bytes"));
     }
-    format!("{value} {}", UNITS[unit])
+    let mut halves = bytes / 512;
+    for unit in UNITS {
+        if halves.unsigned_abs() < HALVES {
+            return Some(format!("{} {unit}", (halves + halves.signum()) / 2));
+        }
+        halves /= 1024;
+    }
+    Some(format!("{} PB", (halves + halves.signum()) / 2))
 }
 
 /// Returns a UUID in PostgreSQL's form: digits in lower case, with hyphens. A hyphen may follow each
@@ -198,10 +210,11 @@ pub(super) fn functions() -> Vec<PgFunction> {
         })
         .immutable(),
         PgFunction::new("pg_size_pretty", 1..=1, text(), |args| {
-            Ok(args[0]
-                .as_int()
-                .map_or(Cell::Null, |bytes| Cell::text(size_pretty(bytes))))
+            let bytes = args.first().and_then(Cell::to_text);
+            let shown = bytes.and_then(|bytes| size_pretty(&bytes));
+            Ok(shown.map_or(Cell::Null, Cell::text))
         })
+        .of_texts()
         .immutable(),
     ]
 }
@@ -225,10 +238,26 @@ mod tests {
     }
 
     #[test]
-    fn sizes_round_half_up() {
-        assert_eq!(size_pretty(10_239), "10239 bytes");
-        assert_eq!(size_pretty(10_240), "10 kB");
-        assert_eq!(size_pretty(1_073_741_824), "1024 MB");
+    fn sizes_are_rounded_in_the_unit_in_which_they_are_shown() {
+        for (bytes, shown) in [
+            ("0", "0 bytes"),
+            ("-10239", "-10239 bytes"),
+            ("1000.50", "1000.50 bytes"),
+            ("10239.9", "10239.9 bytes"),
+            ("10240", "10 kB"),
+            ("-10240", "-10 kB"),
+            ("10485247", "10239 kB"),
+            ("10485248", "10 MB"),
+            // Not from the number of kB, which would be 10752.
+            ("11009536", "10 MB"),
+            ("11010048", "11 MB"),
+            ("1073741824", "1024 MB"),
+            ("9223372036854775807", "8192 PB"),
+            ("-9223372036854775808", "-8192 PB"),
+        ] {
+            assert_eq!(size_pretty(bytes).as_deref(), Some(shown), "{bytes}");
+        }
+        assert_eq!(size_pretty("many"), None);
     }
 
     #[test]

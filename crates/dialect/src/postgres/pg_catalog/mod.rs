@@ -48,7 +48,7 @@ use lakegate_error::Error;
 use self::asked::Asked;
 pub use self::empty::{has_no_rows, without_empty_relations};
 pub use self::few::reads_few_rows;
-use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_TABLES, Lookup, absent};
+use self::functions::{ABOUT_COLUMNS, ABOUT_NAMES, ABOUT_SIZES, ABOUT_TABLES, Lookup, absent};
 pub(super) use self::functions::{
     IDENTIFY_OBJECTS, is_reserved, objects as object_columns, tells_type,
 };
@@ -130,7 +130,12 @@ impl PgCatalog {
                     true => source.visible(&without_tables()).await?,
                     false => Arc::new(VisibleCatalog::default()),
                 };
-                Lookup::late(catalog, session_info, Arc::clone(&source))
+                Lookup::late(
+                    catalog,
+                    session_info,
+                    Arc::clone(&source),
+                    calls(ABOUT_SIZES),
+                )
             }
         };
         let lookup = Arc::new(lookup);
@@ -338,14 +343,17 @@ fn lookup_needs(references: &CatalogReferences) -> Needs {
     let about_columns =
         |name: &String| ABOUT_COLUMNS.contains(&name.as_str()) && name != "pg_describe_object";
     let about_tables = |name: &String| ABOUT_TABLES.contains(&name.as_str());
+    let about_sizes = |name: &String| ABOUT_SIZES.contains(&name.as_str());
+    let row_counts = references.functions.iter().any(about_sizes);
     let Some(objects) = &references.objects else {
         return Needs {
             columns: Columns::All,
+            row_counts,
             ..Needs::default()
         };
     };
     // The type of a table's rows has the table's name.
-    let table = |oid: &i64| oids::table_of_row_type(*oid).unwrap_or(*oid);
+    let table = |oid: &i64| oids::of_table(*oid).map_or(*oid, |of_rows| of_rows.relation);
     let ids = objects.iter().map(table).filter_map(oids::table_id);
     let pins = Pins {
         table_ids: Some(ids.collect()),
@@ -362,6 +370,7 @@ fn lookup_needs(references: &CatalogReferences) -> Needs {
             false => Pins::default(),
         },
         columns: Columns::Of(pins),
+        row_counts,
         ..Needs::default()
     }
 }

@@ -232,7 +232,9 @@ impl Reading {
                     let input = inputs.find(|(_, schema)| schema.has_column(column));
                     let origin = input
                         .and_then(|(origins, schema)| origin_of(argument, origins, schema))
-                        .filter(|origin| origin.object == Object::Relation);
+                        .filter(|origin| {
+                            matches!(origin.object, Object::Relation | Object::MaybeRelation)
+                        });
                     origin.map_or(Argument::Unknown, |origin| Argument::Of(origin.scan))
                 }
                 // What it finds is one of those that its own argument asks for.
@@ -439,13 +441,16 @@ fn passed(scans: &mut [Scan], link: Link) -> bool {
     };
     let before = to.known.clone();
     match link.object {
-        Object::Relation => to.known.meet(&known),
+        Object::Relation | Object::MaybeRelation => to.known.meet(&known),
         Object::NoRelation => to.known.hold_to_nothing(),
         Object::Namespace => to.known.meet_namespaces(&known),
         Object::PlainType => to.known.without_row_types = true,
-        // What is known of the type of a table's rows is known of the table.
+        // What is known of the type of a relation's rows is known of the relation.
         Object::RowType => to.known.meet(&known),
-        Object::Type => {}
+        Object::Type | Object::SameRows => {
+            to.known.meet(&known);
+            to.known.without_row_types |= known.without_row_types;
+        }
     }
     to.known != before
 }

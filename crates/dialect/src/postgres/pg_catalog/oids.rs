@@ -7,6 +7,7 @@
 //! 99999, 99997 …        built-in tables (id -1, -2 …)
 //! 100002, 100004 …      the namespaces of databases (id 1, 2 …)
 //! 100003, 100005 …      tables and views (id 1, 2 …)
+//! 1850025001 …          the types of arrays of their rows (id 1, 2 …)
 //! 2000025001 …          the types of the rows of tables and views (id 1, 2 …)
 //! ```
 
@@ -32,6 +33,8 @@ pub const CLASS_PG_NAMESPACE: i64 = 2615;
 const BASE: i64 = 100_000;
 /// The OID of the row type of [`MIN_ID`].
 const ROW_TYPES: i64 = 2_000_000_000;
+/// The OID of the type of arrays of the rows of [`MIN_ID`].
+const ARRAY_TYPES: i64 = 1_850_000_000;
 /// The largest id whose OIDs fit the positive numbers of 32 bits, as which some tools read them.
 const MAX_ID: i64 = i32::MAX as i64 - ROW_TYPES + MIN_ID;
 const MIN_ID: i64 = -25_000;
@@ -55,10 +58,75 @@ pub fn row_type(table_id: i64) -> i64 {
     ROW_TYPES + within(table_id) - MIN_ID
 }
 
-/// Returns the OID of the table whose rows are of the type with this OID.
-pub fn table_of_row_type(oid: i64) -> Option<i64> {
-    let id = oid.checked_sub(ROW_TYPES)?.checked_add(MIN_ID)?;
-    (MIN_ID..=MAX_ID).contains(&id).then(|| table(id))
+/// Returns the OID of the type of arrays of a table's rows.
+pub fn array_type(table_id: i64) -> i64 {
+    ARRAY_TYPES + within(table_id) - MIN_ID
+}
+
+/// A type that is made of the rows of a relation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfRows {
+    /// The OID of the relation.
+    pub relation: i64,
+    /// Whether it is the type of arrays of its rows.
+    pub is_array: bool,
+}
+
+/// Returns the table that a type is made of, by the OID of the type.
+pub fn of_table(type_oid: i64) -> Option<OfRows> {
+    let is_array = type_oid < ROW_TYPES;
+    let first = if is_array { ARRAY_TYPES } else { ROW_TYPES };
+    let id = type_oid.checked_sub(first)?.checked_add(MIN_ID)?;
+    let known = (MIN_ID..=MAX_ID).contains(&id);
+    known.then(|| OfRows {
+        relation: table(id),
+        is_array,
+    })
+}
+
+/// The types of the rows of relations of `pg_catalog` that have the same OID in each release.
+const SYSTEM_ROW_TYPES: [(i64, i64); 9] = [
+    (1247, 71),
+    (1249, 75),
+    (1255, 81),
+    (1259, 83),
+    (1260, 2842),
+    (1261, 2843),
+    (1262, 1248),
+    (3592, 4066),
+    (6100, 6101),
+];
+
+/// Those of arrays of their rows.
+const SYSTEM_ARRAY_TYPES: [(i64, i64); 4] = [(1247, 210), (1249, 270), (1255, 272), (1259, 273)];
+
+/// The first OID of types of the rows of other tables of `pg_catalog`, and of arrays of them.
+const SYSTEM_TYPES: i64 = 10_000;
+/// The smallest number that leaves another remainder of the OID of each of these tables.
+const SYSTEM_TABLES: i64 = 266;
+
+/// Returns the OID of the type of the rows of a relation of the system. A relation that a server makes
+/// when it is set up is followed by the type of arrays of its rows, and by that of its rows.
+pub fn system_row_type(relation: i64) -> i64 {
+    let known = fixed(&SYSTEM_ROW_TYPES, relation);
+    known.unwrap_or(match relation {
+        SYSTEM_TYPES.. => relation + 2,
+        _ => SYSTEM_TYPES + 2 * (relation % SYSTEM_TABLES) + 1,
+    })
+}
+
+/// Returns the OID of the type of arrays of the rows of a relation of the system.
+pub fn system_array_type(relation: i64) -> i64 {
+    let known = fixed(&SYSTEM_ARRAY_TYPES, relation);
+    known.unwrap_or(match relation {
+        SYSTEM_TYPES.. => relation + 1,
+        _ => SYSTEM_TYPES + 2 * (relation % SYSTEM_TABLES),
+    })
+}
+
+fn fixed(types: &[(i64, i64)], relation: i64) -> Option<i64> {
+    let mut known = types.iter().filter(|(of, _)| *of == relation);
+    known.next().map(|(_, oid)| *oid)
 }
 
 /// Returns the id of the table that has this OID.
@@ -98,15 +166,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_type_is_one_of_a_table_that_cannot_be() {
+        for oid in [i64::MIN, -1, 0, 25, 1_849_999_999, i64::MAX] {
+            assert_eq!(of_table(oid), None, "{oid}");
+        }
+        assert_eq!(of_table(1_999_999_999), None);
+    }
+
+    #[test]
     fn oids_tell_their_ids_and_never_meet() {
         for id in [-25_000, -2, -1, 1, 2, 20_000, MAX_ID] {
             assert_eq!(table_id(table(id)), Some(id));
             assert_eq!(table_id(namespace(id)), None);
-            assert_eq!(table_of_row_type(row_type(id)), Some(table(id)));
-            assert_eq!(table_of_row_type(table(id)), None);
+            let of_rows = |is_array| {
+                Some(OfRows {
+                    relation: table(id),
+                    is_array,
+                })
+            };
+            assert_eq!(of_table(row_type(id)), of_rows(false));
+            assert_eq!(of_table(array_type(id)), of_rows(true));
+            assert_eq!(of_table(table(id)), None);
             assert_eq!(database_id(namespace(id)), Some(id));
             assert_eq!(database_id(table(id)), None);
-            assert!(table(id) < row_type(MIN_ID));
+            assert!(table(id) < array_type(MIN_ID) && array_type(id) < row_type(MIN_ID));
             assert!(i32::try_from(row_type(id)).is_ok());
         }
         assert!(table(-25_000) > function("version"));

@@ -10,6 +10,7 @@ use datafusion::logical_expr::Expr;
 pub(super) use self::conditions::{cast_to_oid, integer, without_casts};
 use self::conditions::{equalities, is_text, is_whole, likeness, texts};
 use super::oids;
+use super::shape::type_of_rows;
 use crate::visible::{Columns, Pins, Texts};
 
 /// How a column of a system relation identifies the relations that its rows describe.
@@ -19,8 +20,10 @@ enum Identifies {
     Name,
     Namespace,
     NamespaceOid,
-    /// The OID of the type of a relation's rows. Other types are of no relation.
-    RowType,
+    /// The OID of the type of a relation's rows, or of arrays of them. Other types are of no relation.
+    TypeOid,
+    /// The name of such a type.
+    TypeName,
 }
 
 fn identifies(relation: &str, column: &str) -> Option<Identifies> {
@@ -30,9 +33,9 @@ fn identifies(relation: &str, column: &str) -> Option<Identifies> {
         | ("pg_description", "objoid")
         | ("pg_type", "typrelid")
         | (_, "relid") => Some(Identifies::Oid),
-        // The type of a table's rows has the table's name.
-        ("pg_class", "relname") | ("pg_type", "typname") => Some(Identifies::Name),
-        ("pg_type", "oid") => Some(Identifies::RowType),
+        ("pg_class", "relname") => Some(Identifies::Name),
+        ("pg_type", "typname") => Some(Identifies::TypeName),
+        ("pg_type", "oid" | "typelem" | "typarray") => Some(Identifies::TypeOid),
         ("pg_stat_all_tables" | "pg_stat_user_tables" | "pg_statio_user_tables", "relname") => {
             Some(Identifies::Name)
         }
@@ -75,6 +78,10 @@ impl RelationPins {
             if let Some((column, pattern)) = likeness(filter) {
                 let texts = match identifies(relation, &column) {
                     Some(Identifies::Name) => &mut pins.names,
+                    // No array has such a name.
+                    Some(Identifies::TypeName) if !pattern.starts_with(['%', '_', '\\']) => {
+                        &mut pins.names
+                    }
                     Some(Identifies::Namespace) => &mut pins.namespaces,
                     _ => continue,
                 };
@@ -93,10 +100,15 @@ impl RelationPins {
             let Some(identifies) = identifies(relation, &column) else {
                 continue;
             };
+            // A type of rows has no items, and one of arrays no relation and no arrays of it.
+            let may_be_none = relation == "pg_type" && column.starts_with("typ");
+            if may_be_none && values.iter().any(|value| integer(value) == Some(0)) {
+                continue;
+            }
             match identifies {
                 // Text that is not a number equals no OID; for other types the engine decides
                 // equality.
-                Identifies::Oid | Identifies::NamespaceOid | Identifies::RowType
+                Identifies::Oid | Identifies::NamespaceOid | Identifies::TypeOid
                     if values.iter().all(|v| is_whole(v) || is_text(v)) =>
                 {
                     let numbers = values.iter().filter_map(integer);
@@ -104,15 +116,22 @@ impl RelationPins {
                         Identifies::NamespaceOid => {
                             intersect(&mut pins.namespace_oids, &numbers.collect());
                         }
-                        Identifies::RowType => {
-                            let tables = numbers.filter_map(oids::table_of_row_type);
-                            intersect(&mut pins.oids, &tables.collect());
+                        Identifies::TypeOid => {
+                            let of_rows = numbers.filter_map(type_of_rows);
+                            let relations = of_rows.map(|found| found.relation).collect();
+                            intersect(&mut pins.oids, &relations);
                         }
                         _ => intersect(&mut pins.oids, &numbers.collect()),
                     }
                 }
                 Identifies::Name if values.iter().all(is_text) => {
                     add(&mut pins.names, Texts::These(texts(&values)));
+                }
+                Identifies::TypeName if values.iter().all(is_text) => {
+                    add(
+                        &mut pins.names,
+                        Texts::These(relations_of_types(texts(&values))),
+                    );
                 }
                 Identifies::Namespace if values.iter().all(is_text) => {
                     add(&mut pins.namespaces, Texts::These(texts(&values)));
@@ -207,6 +226,15 @@ impl RelationPins {
     }
 }
 
+/// Returns the names of the relations whose types may have these names: that of rows has the relation's
+/// name, and that of arrays of them `_` before it.
+fn relations_of_types(names: BTreeSet<String>) -> BTreeSet<String> {
+    let arrays = names.iter().filter_map(|name| name.strip_prefix('_'));
+    let mut relations: BTreeSet<String> = arrays.map(str::to_owned).collect();
+    relations.extend(names);
+    relations
+}
+
 fn intersect(known: &mut Option<BTreeSet<i64>>, more: &BTreeSet<i64>) {
     *known = Some(match known.take() {
         Some(known) => known.intersection(more).copied().collect(),
@@ -292,6 +320,56 @@ mod tests {
         assert!(!pins.admit((0, "curated"), "orders", 100_007));
         pins.hold_to_nothing();
         assert!(!pins.admit((0, "curated"), "orders", 100_003));
+    }
+
+    #[test]
+    fn types_are_of_relations_by_number_and_by_name() {
+        let admits = |filter: Expr| {
+            let pins = RelationPins::of("pg_type", &[filter]);
+            [
+                ("orders", oids::table(1)),
+                ("_t", oids::table(2)),
+                ("pg_class", 1259),
+            ]
+            .map(|(name, oid)| pins.admit((0, "curated"), name, oid))
+        };
+        for (filter, admitted) in [
+            (col("oid").eq(lit(oids::row_type(1))), [true, false, false]),
+            (
+                col("oid").eq(lit(oids::array_type(2))),
+                [false, true, false],
+            ),
+            (col("oid").eq(lit(83)), [false, false, true]),
+            (col("oid").eq(lit(25)), [false, false, false]),
+            (
+                col("typelem").eq(lit(oids::row_type(1))),
+                [true, false, false],
+            ),
+            (col("typelem").eq(lit(25)), [false, false, false]),
+            // Types of rows have no items.
+            (col("typelem").eq(lit(0)), [true, true, true]),
+            (
+                col("typelem").in_list(vec![lit(25), lit(0)], false),
+                [true, true, true],
+            ),
+            (col("typarray").eq(lit(0)), [true, true, true]),
+            (col("typarray").eq(lit(273)), [false, false, true]),
+            (col("typrelid").eq(lit(0)), [true, true, true]),
+            (
+                col("typrelid").eq(lit(oids::table(1))),
+                [true, false, false],
+            ),
+            (col("typname").eq(lit("orders")), [true, false, false]),
+            (col("typname").eq(lit("_orders")), [true, false, false]),
+            (col("typname").eq(lit("_t")), [false, true, false]),
+            (col("typname").eq(lit("__t")), [false, true, false]),
+            (col("typname").eq(lit("_")), [false, false, false]),
+            (col("typname").like(lit("ord%")), [true, false, false]),
+            (col("typname").like(lit("\\_ord%")), [true, true, true]),
+            (col("typname").like(lit("%ord%")), [true, true, true]),
+        ] {
+            assert_eq!(admits(filter.clone()), admitted, "{filter}");
+        }
     }
 
     #[test]

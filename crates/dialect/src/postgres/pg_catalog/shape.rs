@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
 
-use super::oids;
+use super::oids::{self, OfRows};
 use crate::postgres::{PG_TYPE, hinted_field};
 
 /// A relation of a system schema.
@@ -207,6 +207,26 @@ pub(super) static INFORMATION_SCHEMA: LazyLock<Shapes> = LazyLock::new(|| {
     )
 });
 
+/// The types that are made of the rows of relations of the system, by OID.
+static SYSTEM_TYPES: LazyLock<HashMap<i64, OfRows>> = LazyLock::new(|| {
+    let relations = [&PG_CATALOG, &INFORMATION_SCHEMA].into_iter();
+    let relations = relations.flat_map(|shapes| &shapes.relations);
+    let types = relations.flat_map(|shape| {
+        let relation = shape.oid;
+        let of_rows = |is_array| OfRows { relation, is_array };
+        [
+            (oids::system_row_type(relation), of_rows(false)),
+            (oids::system_array_type(relation), of_rows(true)),
+        ]
+    });
+    types.collect()
+});
+
+/// Returns what a type is made of, if that is the rows of a relation.
+pub(super) fn type_of_rows(oid: i64) -> Option<OfRows> {
+    oids::of_table(oid).or_else(|| SYSTEM_TYPES.get(&oid).copied())
+}
+
 /// Functions that return rows, as relations. They are about what a lake does not have, and empty; those
 /// of PostgreSQL's control file have one row.
 static TABLE_FUNCTIONS: LazyLock<Shapes> = LazyLock::new(|| {
@@ -236,6 +256,21 @@ pub(super) fn called(table: &str) -> Option<&'static Shape> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+
+    #[test]
+    fn types_of_rows_have_numbers_of_their_own() {
+        let relations = PG_CATALOG.relations.len() + INFORMATION_SCHEMA.relations.len();
+        assert_eq!(SYSTEM_TYPES.len(), 2 * relations);
+        let known = crate::postgres::pg_catalog::types::by_oid;
+        let mut taken = SYSTEM_TYPES.keys().filter(|oid| known(**oid).is_some());
+        assert_eq!(taken.next(), None);
+        let of = |oid| type_of_rows(oid).map(|found| (found.relation, found.is_array));
+        assert_eq!(of(83), Some((1259, false)));
+        assert_eq!(of(273), Some((1259, true)));
+        assert_eq!(of(oids::row_type(1)), Some((oids::table(1), false)));
+        assert_eq!(of(25), None);
+        assert!(SYSTEM_TYPES.keys().all(|oid| *oid < oids::FIRST_OF_LAKE));
+    }
 
     #[test]
     fn every_line_is_a_relation_with_columns() {

@@ -33,15 +33,10 @@ pub(super) fn rewrite(select: &mut Select) {
     }
     name_once(select);
     if let GroupByExpr::Expressions(keys, _) = &mut select.group_by
-        && keys.iter().any(|key| matches!(key, Expr::Tuple(_)))
+        && keys.iter().any(|key| row(key).is_some())
     {
-        let rows = std::mem::take(keys).into_iter();
-        *keys = rows
-            .flat_map(|key| match key {
-                Expr::Tuple(items) => items,
-                key => vec![key],
-            })
-            .collect();
+        let rows = std::mem::take(keys);
+        rows.into_iter().for_each(|key| add_columns(key, keys));
         // One group of all rows, of no rows too.
         if keys.is_empty() {
             let always = || Expr::Value(Value::Boolean(true).into());
@@ -49,6 +44,26 @@ pub(super) fn rewrite(select: &mut Select) {
         }
     }
     group_for_having(select);
+}
+
+/// Returns the columns of a row in a GROUP BY, which may be in parentheses.
+fn row(key: &Expr) -> Option<&Vec<Expr>> {
+    match key {
+        Expr::Tuple(columns) => Some(columns),
+        Expr::Nested(inner) => row(inner),
+        _ => None,
+    }
+}
+
+/// Adds the key of a GROUP BY, or the columns of the row that it is.
+fn add_columns(key: Expr, keys: &mut Vec<Expr>) {
+    match row(&key) {
+        Some(columns) => {
+            let columns = columns.iter().cloned();
+            columns.for_each(|column| add_columns(column, keys));
+        }
+        None => keys.push(key),
+    }
 }
 
 /// Takes a query out of parentheses around all of it: `(SELECT x FROM t ORDER BY t.x)`.

@@ -1,34 +1,22 @@
 //! Rewrites of expressions.
 
+mod names;
+mod operators;
+mod patterns;
+
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, NormalizationForm,
-    ObjectName, UnaryOperator, Value, ValueWithSpan,
+    BinaryOperator, CaseWhen, CastKind, DataType, Expr, NormalizationForm, ObjectName,
+    UnaryOperator, Value,
 };
 use lakegate_engine::Names;
-use lakegate_error::{Code, Error};
+use lakegate_error::Error;
 
+pub(super) use self::operators::native_operator;
 use super::{
-    Rewriter, bits, build, calls, casts, folded, functions, interval_fields, negations,
-    number_casts, object_lists, parts, similar, slices, times, windows, zoned_times,
+    Rewriter, bits, build, calls, casts, functions, interval_fields, negations, number_casts,
+    object_lists, parts, similar, slices, times, windows, zoned_times,
 };
-use crate::postgres::functions::{CUT_ITEMS, NETWORKS_OVERLAP};
-
-/// Returns whether an expression is a network by its form: a cast, or the address of a client.
-fn is_network(expr: &Expr) -> bool {
-    match expr {
-        Expr::Nested(inner) => is_network(inner),
-        Expr::Function(function) => {
-            let name = parts(&function.name).and_then(|mut name| name.pop());
-            name.is_some_and(|name| {
-                matches!(
-                    name.as_str(),
-                    "$inet_in" | "$cidr_in" | "network" | "inet_client_addr" | "inet_server_addr"
-                )
-            })
-        }
-        _ => false,
-    }
-}
+use crate::postgres::functions::CUT_ITEMS;
 
 /// Returns the value of an integer literal, or of a string literal that is an integer.
 pub(super) fn number(expr: &Expr) -> Option<i64> {
@@ -44,84 +32,54 @@ pub(super) fn number(expr: &Expr) -> Option<i64> {
     }
 }
 
-/// Returns whether a collation is the byte order that text has here.
-fn by_bytes(collation: &ObjectName) -> bool {
-    let name = collation.0.last().and_then(|part| part.as_ident());
-    name.is_some_and(|name| {
-        let name = name.value.to_lowercase().replace('-', "");
-        matches!(
-            name.as_str(),
-            "default" | "c" | "posix" | "ucs_basic" | "c.utf8"
-        )
-    })
-}
-
 impl Rewriter<'_> {
     pub(super) fn rewrite_expr(&mut self, expr: &mut Expr) -> Result<(), Error> {
+        match self.rewrite_whole(expr)? {
+            true => Ok(()),
+            false => self.rewrite_by_form(expr),
+        }
+    }
+
+    /// Rewrites expressions that are known by more than their outermost form. Returns whether one was.
+    fn rewrite_whole(&mut self, expr: &mut Expr) -> Result<bool, Error> {
         if let Some(mut patterns) = calls::patterns(expr)? {
             for comparison in &mut patterns.comparisons {
                 self.rewrite_expr(comparison)?;
             }
             *expr = patterns.joined();
-            return Ok(());
+            return Ok(true);
         }
-        if self.functions == Names::Postgres
-            && let Some(time) = casts::relative_time(expr)
-        {
+        if self.functions != Names::Postgres {
+            return Ok(false);
+        }
+        if let Some(time) = casts::relative_time(expr) {
             *expr = time;
-            return Ok(());
+            return Ok(true);
         }
-        if self.functions == Names::Postgres {
-            if zoned_times::rewrite(expr) {
-                return Ok(());
-            }
-            if let Some(unit) = interval_fields::take(expr) {
-                self.rewrite_expr(expr)?;
-                let whole = build::taken(expr);
-                *expr = build::call("date_trunc", vec![build::text(unit), whole]);
-                return Ok(());
-            }
-            number_casts::rewrite(expr)?;
+        if zoned_times::rewrite(expr) {
+            return Ok(true);
         }
+        if let Some(unit) = interval_fields::take(expr) {
+            self.rewrite_expr(expr)?;
+            let whole = build::taken(expr);
+            *expr = build::call("date_trunc", vec![build::text(unit), whole]);
+            return Ok(true);
+        }
+        number_casts::rewrite(expr)?;
+        Ok(false)
+    }
+
+    fn rewrite_by_form(&mut self, expr: &mut Expr) -> Result<(), Error> {
         match expr {
             Expr::Collate {
                 expr: inner,
                 collation,
             } => {
-                if !by_bytes(collation) {
-                    return Err(Error::not_supported(format!(
-                        "collation {collation} is not supported"
-                    ))
-                    .with_hint(
-                        "texts are compared by their bytes, as with COLLATE \"C\"; lower(x) compares without case",
-                    ));
-                }
-                let inner = build::taken(inner);
-                *expr = inner;
+                check_collation(collation)?;
+                *expr = build::taken(inner);
             }
-            Expr::BinaryOp {
-                left,
-                op: op @ (BinaryOperator::PGOverlap | BinaryOperator::PGStartsWith),
-                right,
-            } => {
-                let function = match op {
-                    BinaryOperator::PGOverlap if is_network(left) || is_network(right) => {
-                        NETWORKS_OVERLAP
-                    }
-                    BinaryOperator::PGOverlap => {
-                        calls::type_arrays(left, right);
-                        "array_has_any"
-                    }
-                    _ => "starts_with",
-                };
-                let args = vec![left.as_ref().clone(), right.as_ref().clone()];
-                *expr = build::call(function, args);
-            }
-            Expr::BinaryOp { left, op, right } => {
-                native_operator(op);
-                if self.functions == Names::Postgres {
-                    calls::type_literals(left, op, right)?;
-                }
+            Expr::BinaryOp { .. } => {
+                operators::rewrite(expr, self.functions == Names::Postgres)?;
             }
             Expr::UnaryOp {
                 op:
@@ -164,16 +122,7 @@ impl Rewriter<'_> {
             {
                 times::rewrite(expr, self.functions == Names::Postgres)?;
             }
-            Expr::TypedString(typed)
-                if matches!(
-                    typed.data_type,
-                    DataType::Bytea
-                        | DataType::JSON
-                        | DataType::JSONB
-                        | DataType::Uuid
-                        | DataType::Timestamp(Some(_), _)
-                ) =>
-            {
+            Expr::TypedString(typed) if is_read(&typed.data_type) => {
                 *expr = Expr::Cast {
                     kind: CastKind::Cast,
                     expr: Box::new(Expr::Value(typed.value.clone())),
@@ -183,31 +132,7 @@ impl Rewriter<'_> {
                 };
                 casts::rewrite(expr)?;
             }
-            Expr::Cast { .. } => {
-                if self.functions == Names::Trino {
-                    bits::refuse(expr)?;
-                }
-                let length = match self.functions {
-                    Names::Postgres => casts::taken_length(expr),
-                    Names::Trino => None,
-                };
-                bits::rewrite(expr);
-                if let Some(reader) = object_lists::rewrite(expr)? {
-                    self.references.functions.insert(reader.to_owned());
-                    return Ok(());
-                }
-                casts::rewrite(expr)?;
-                if let Expr::Function(function) = expr
-                    && let Some(names) = parts(&function.name)
-                {
-                    self.references.functions.extend(names);
-                }
-                if let Some(length) = length {
-                    let array = build::taken(expr);
-                    *expr = build::call(CUT_ITEMS, vec![array, build::integer(length)]);
-                    self.references.functions.insert(CUT_ITEMS.to_owned());
-                }
-            }
+            Expr::Cast { .. } => self.rewrite_cast(expr)?,
             Expr::Like {
                 pattern,
                 escape_char,
@@ -217,75 +142,20 @@ impl Rewriter<'_> {
                 pattern,
                 escape_char,
                 ..
-            } => {
-                if escape_char
-                    .as_ref()
-                    .is_some_and(|escape| escape.value == Value::Null)
-                {
-                    // With a NULL escape, the result is NULL.
-                    *escape_char = None;
-                    **pattern = build::null();
-                }
-                if let Some(escape) = escape_char.take()
-                    && let Some(escape) = other_escape(escape)?
-                {
-                    let written = build::taken(pattern);
-                    **pattern = build::call("like_escape", vec![written, escape]);
-                }
-            }
-            Expr::CompoundFieldAccess { root, access_chain } => {
-                if let [AccessExpr::Dot(Expr::Identifier(field))] = access_chain.as_slice() {
-                    let field = folded(field);
-                    let field = build::text(unnamed_field(root, &field).unwrap_or(field));
-                    let root = build::taken(root);
-                    *expr = build::call("get_field", vec![root, field]);
-                } else {
-                    slices::complete(access_chain)?;
-                }
-            }
+            } => patterns::escape(pattern, escape_char)?,
+            Expr::CompoundFieldAccess { .. } => names::access(expr)?,
             Expr::CompoundIdentifier(idents) => {
-                if let Some(oid) = self.table_oid(idents) {
-                    *expr = oid_literal(oid);
+                if let Some(number) = self.qualified_name(idents) {
+                    *expr = number;
                 }
             }
-            Expr::Identifier(ident) if ident.quote_style.is_none() => {
-                let name = ident.value.to_lowercase();
-                match name.as_str() {
-                    // Plain names in Trino.
-                    "session_user" | "current_role" if self.functions == Names::Trino => {}
-                    "current_schema" | "current_catalog" | "current_user" | "session_user"
-                    | "current_role" => {
-                        *expr = build::call(&name, vec![]);
-                    }
-                    "tableoid" => {
-                        let relations: Vec<i64> = self
-                            .scopes
-                            .last()
-                            .map(|scope| scope.relations.values().copied().collect())
-                            .unwrap_or_default();
-                        if let [oid] = relations.as_slice() {
-                            *expr = oid_literal(*oid);
-                        }
-                    }
-                    _ => {}
+            Expr::Identifier(ident) => {
+                if let Some(value) = self.plain_name(ident) {
+                    *expr = value;
                 }
             }
             Expr::SimilarTo { .. } => similar::rewrite(expr)?,
-            Expr::IsNormalized {
-                expr: text,
-                form,
-                negated,
-            } => {
-                let form = form.unwrap_or(NormalizationForm::NFC);
-                let op = match negated {
-                    true => BinaryOperator::NotEq,
-                    false => BinaryOperator::Eq,
-                };
-                let args = vec![text.as_ref().clone(), build::text(form.to_string())];
-                let normal = build::call("normalize", args);
-                let text = build::nested(text.as_ref().clone());
-                *expr = build::nested(build::binary(text, op, normal));
-            }
+            Expr::IsNormalized { .. } => normalized(expr),
             Expr::Case {
                 operand,
                 conditions,
@@ -300,48 +170,53 @@ impl Rewriter<'_> {
             Expr::Interval(_) | Expr::AtTimeZone { .. } => {
                 times::rewrite(expr, self.functions == Names::Postgres)?;
             }
-            Expr::Function(function) => {
-                let windows = self.scopes.last().map(|scope| &scope.windows);
-                windows::resolve_call(windows, function)?;
-                if let Some(rewritten) = self.rewrite_function(function)? {
-                    *expr = rewritten;
-                } else if let Some(of) = functions::type_of_result(function, self.functions) {
-                    let call = build::taken(expr);
-                    *expr = build::cast(call, of);
-                }
-            }
+            Expr::Function(_) => self.rewrite_call(expr)?,
             _ => {}
         }
         Ok(())
     }
 
-    fn table_oid(&self, idents: &[Ident]) -> Option<i64> {
-        let (column, qualifier) = idents.split_last()?;
-        if folded(column) != "tableoid" {
-            return None;
+    fn rewrite_cast(&mut self, expr: &mut Expr) -> Result<(), Error> {
+        if self.functions == Names::Trino {
+            bits::refuse(expr)?;
         }
-        let alias = folded(qualifier.last()?);
-        self.scopes
-            .iter()
-            .rev()
-            .find_map(|scope| scope.relations.get(&alias).copied())
+        let length = match self.functions {
+            Names::Postgres => casts::taken_length(expr),
+            Names::Trino => None,
+        };
+        bits::rewrite(expr);
+        if let Some(reader) = object_lists::rewrite(expr)? {
+            self.references.functions.insert(reader.to_owned());
+            return Ok(());
+        }
+        casts::rewrite(expr)?;
+        if let Expr::Function(function) = expr
+            && let Some(names) = parts(&function.name)
+        {
+            self.references.functions.extend(names);
+        }
+        if let Some(length) = length {
+            let array = build::taken(expr);
+            *expr = build::call(CUT_ITEMS, vec![array, build::integer(length)]);
+            self.references.functions.insert(CUT_ITEMS.to_owned());
+        }
+        Ok(())
     }
-}
 
-/// Returns the escape character of a pattern, if it is not the backslash, which the engine has.
-///
-/// # Errors
-///
-/// It is neither a text nor a parameter.
-fn other_escape(escape: ValueWithSpan) -> Result<Option<Expr>, Error> {
-    if matches!(escape.value, Value::Placeholder(_)) {
-        return Ok(Some(Expr::Value(escape)));
+    fn rewrite_call(&mut self, expr: &mut Expr) -> Result<(), Error> {
+        let Expr::Function(function) = expr else {
+            return Ok(());
+        };
+        let windows = self.scopes.last().map(|scope| &scope.windows);
+        windows::resolve_call(windows, function)?;
+        if let Some(rewritten) = self.rewrite_function(function)? {
+            *expr = rewritten;
+        } else if let Some(of) = functions::type_of_result(function, self.functions) {
+            let call = build::taken(expr);
+            *expr = build::cast(call, of);
+        }
+        Ok(())
     }
-    let text = escape.into_string().ok_or_else(|| {
-        Error::new(Code::TypeMismatch, "LIKE takes a text after ESCAPE")
-            .with_hint("quote it: ESCAPE '#'")
-    })?;
-    Ok((text != "\\").then(|| build::text(text)))
 }
 
 /// Returns whether the first field of a row is neither a column nor a literal.
@@ -352,23 +227,6 @@ fn begins_with_computed(fields: &[Expr]) -> bool {
             Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_)
         )
     })
-}
-
-/// Returns the engine's name for a field of a row that is written out: PostgreSQL counts from `f1`,
-/// the engine from `c0`. `None` for other rows and names.
-fn unnamed_field(row: &Expr, field: &str) -> Option<String> {
-    let is_written_out = match row {
-        Expr::Nested(row) => return unnamed_field(row, field),
-        Expr::Tuple(_) => true,
-        Expr::Function(function) => {
-            let name = function.name.to_string().to_lowercase();
-            matches!(name.as_str(), "row" | "struct")
-        }
-        _ => false,
-    };
-    let place: usize = field.strip_prefix('f')?.parse().ok()?;
-    let place = place.checked_sub(1)?;
-    is_written_out.then(|| format!("c{place}"))
 }
 
 /// Rewrites `CASE x WHEN 't' THEN …` to `CASE WHEN x = 't' THEN …`, so that the literal takes the
@@ -404,62 +262,60 @@ fn searched(operand: &mut Option<Box<Expr>>, conditions: &mut [CaseWhen]) {
     }
 }
 
-fn oid_literal(oid: i64) -> Expr {
-    bigint(build::integer(oid))
+/// Rejects collations other than the order of bytes, which texts have here.
+///
+/// # Errors
+///
+/// The collation is another one.
+fn check_collation(collation: &ObjectName) -> Result<(), Error> {
+    let name = collation.0.last().and_then(|part| part.as_ident());
+    let by_bytes = name.is_some_and(|name| {
+        let name = name.value.to_lowercase().replace('-', "");
+        matches!(
+            name.as_str(),
+            "default" | "c" | "posix" | "ucs_basic" | "c.utf8"
+        )
+    });
+    match by_bytes {
+        true => Ok(()),
+        false => Err(Error::not_supported(format!(
+            "collation {collation} is not supported"
+        ))
+        .with_hint(
+            "texts are compared by their bytes, as with COLLATE \"C\"; lower(x) compares without case",
+        )),
+    }
 }
 
-fn bigint(expr: Expr) -> Expr {
-    build::cast(expr, DataType::BigInt(None))
+/// Returns whether a function reads the values of a type whose literals begin with its name.
+fn is_read(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Bytea
+            | DataType::JSON
+            | DataType::JSONB
+            | DataType::Uuid
+            | DataType::Timestamp(Some(_), _)
+    )
 }
 
-/// Rewrites `OPERATOR(pg_catalog.~)` to `~`.
-pub(super) fn native_operator(op: &mut BinaryOperator) {
-    let BinaryOperator::PGCustomBinaryOperator(path) = op else {
+/// Rewrites `x IS NFC NORMALIZED` to a comparison of `x` with its normal form.
+fn normalized(expr: &mut Expr) {
+    let Expr::IsNormalized {
+        expr: text,
+        form,
+        negated,
+    } = expr
+    else {
         return;
     };
-    let Some(symbol) = path.last() else { return };
-    *op = match symbol.as_str() {
-        "=" => BinaryOperator::Eq,
-        "<>" | "!=" => BinaryOperator::NotEq,
-        "<" => BinaryOperator::Lt,
-        ">" => BinaryOperator::Gt,
-        "<=" => BinaryOperator::LtEq,
-        ">=" => BinaryOperator::GtEq,
-        "+" => BinaryOperator::Plus,
-        "-" => BinaryOperator::Minus,
-        "*" => BinaryOperator::Multiply,
-        "/" => BinaryOperator::Divide,
-        "%" => BinaryOperator::Modulo,
-        "||" => BinaryOperator::StringConcat,
-        "~" => BinaryOperator::PGRegexMatch,
-        "~*" => BinaryOperator::PGRegexIMatch,
-        "!~" => BinaryOperator::PGRegexNotMatch,
-        "!~*" => BinaryOperator::PGRegexNotIMatch,
-        "~~" => BinaryOperator::PGLikeMatch,
-        "~~*" => BinaryOperator::PGILikeMatch,
-        "!~~" => BinaryOperator::PGNotLikeMatch,
-        "!~~*" => BinaryOperator::PGNotILikeMatch,
-        "^" => BinaryOperator::PGExp,
-        "&" => BinaryOperator::BitwiseAnd,
-        "|" => BinaryOperator::BitwiseOr,
-        "#" => BinaryOperator::PGBitwiseXor,
-        "<<" => BinaryOperator::PGBitwiseShiftLeft,
-        ">>" => BinaryOperator::PGBitwiseShiftRight,
-        "&&" => BinaryOperator::PGOverlap,
-        "^@" => BinaryOperator::PGStartsWith,
-        "@>" => BinaryOperator::AtArrow,
-        "<@" => BinaryOperator::ArrowAt,
-        "->" => BinaryOperator::Arrow,
-        "->>" => BinaryOperator::LongArrow,
-        "#>" => BinaryOperator::HashArrow,
-        "#>>" => BinaryOperator::HashLongArrow,
-        "#-" => BinaryOperator::HashMinus,
-        "@@" => BinaryOperator::AtAt,
-        "@?" => BinaryOperator::AtQuestion,
-        "?" => BinaryOperator::Question,
-        "?&" => BinaryOperator::QuestionAnd,
-        "?|" => BinaryOperator::QuestionPipe,
-        "<<=" | ">>=" => BinaryOperator::Custom(symbol.clone()),
-        _ => return,
+    let form = form.unwrap_or(NormalizationForm::NFC);
+    let op = match negated {
+        true => BinaryOperator::NotEq,
+        false => BinaryOperator::Eq,
     };
+    let args = vec![text.as_ref().clone(), build::text(form.to_string())];
+    let normal = build::call("normalize", args);
+    let text = build::nested(build::taken(text));
+    *expr = build::nested(build::binary(text, op, normal));
 }

@@ -1,27 +1,22 @@
-//! Casts to intervals of some fields: what is below the last field is cut off, and a number without a
-//! unit is one of the last field.
+//! The fields that the type of an interval may have, such as those of `INTERVAL DAY TO MINUTE`: what is
+//! below the last field is cut off.
 //!
 //! ```text
-//! '5'::INTERVAL DAY               date_trunc('day', '5 day'::INTERVAL)
-//! x::INTERVAL DAY TO MINUTE       date_trunc('minute', x::INTERVAL)
-//! '1.26'::INTERVAL SECOND(1)      '1.26 second'::INTERVAL(1)
-//! INTERVAL '1 day 2 hours' DAY    date_trunc('day', '1 day 2 hours'::INTERVAL)
+//! x::INTERVAL DAY                date_trunc('day', x::INTERVAL)
+//! x::INTERVAL DAY TO MINUTE      date_trunc('minute', x::INTERVAL)
+//! x::INTERVAL SECOND(1)          x::INTERVAL(1)
 //! ```
 //!
-//! Literals whose text has no unit, such as `INTERVAL '5' DAY`, are the engine's and those of `times`.
+//! Fields also say what a number without a unit counts, but only in literals, which `times` reads.
 
-use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, DateTimeField, Expr, Interval, IntervalFields,
-};
+use datafusion::sql::sqlparser::ast::{DataType, DateTimeField, Expr, IntervalFields};
+use lakegate_engine::time::LastField;
 
-use super::{build, calls};
+use super::calls;
 
-/// Takes the fields from the type of an interval. Returns the unit to whose multiples it is cut off
-/// then, if that is not the second.
+/// Takes the fields from the type that an expression is cast to, unless it is a literal. Returns the
+/// unit to whose multiples it is cut off then, if that is not the second.
 pub(super) fn take(expr: &mut Expr) -> Option<&'static str> {
-    if let Some(cast) = written_with_units(expr) {
-        *expr = cast;
-    }
     let Expr::Cast {
         expr: value,
         data_type: DataType::Interval { fields, precision },
@@ -30,201 +25,98 @@ pub(super) fn take(expr: &mut Expr) -> Option<&'static str> {
     else {
         return None;
     };
-    let taken = fields.take()?;
-    let unit = last_field(taken);
-    if let Some(text) = calls::text_of(value) {
-        let text = with_unit(text.trim(), taken);
-        **value = build::text(text);
-    }
-    if unit == "second" {
+    if calls::text_of(value).is_some() {
         return None;
     }
+    let unit = match last_of_type(&fields.take()?) {
+        LastField::Year => "year",
+        LastField::Month => "month",
+        LastField::Day => "day",
+        LastField::Hour => "hour",
+        LastField::Minute => "minute",
+        LastField::Second | LastField::MinuteToSecond => return None,
+    };
     *precision = None;
     Some(unit)
 }
 
-/// Returns a literal with fields whose text has units as a cast; `None` for any other expression.
-fn written_with_units(expr: &Expr) -> Option<Expr> {
-    let Expr::Interval(Interval {
-        value,
-        leading_field: Some(first),
-        leading_precision: None,
-        last_field,
-        fractional_seconds_precision: None,
-    }) = expr
-    else {
-        return None;
-    };
-    let text = calls::text_of(value)?;
-    let fields = fields_of(first, last_field.as_ref())?;
-    let has_units = text.chars().any(|c| c.is_ascii_alphabetic());
-    has_units.then(|| Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(build::text(text)),
-        data_type: DataType::Interval {
-            fields: Some(fields),
-            precision: None,
-        },
-        array: false,
-        format: None,
-    })
+/// Returns the last of the fields of a type.
+pub(super) fn last_of_type(fields: &IntervalFields) -> LastField {
+    match fields {
+        IntervalFields::Year => LastField::Year,
+        IntervalFields::Month | IntervalFields::YearToMonth => LastField::Month,
+        IntervalFields::Day => LastField::Day,
+        IntervalFields::Hour | IntervalFields::DayToHour => LastField::Hour,
+        IntervalFields::Minute | IntervalFields::DayToMinute | IntervalFields::HourToMinute => {
+            LastField::Minute
+        }
+        IntervalFields::Second | IntervalFields::DayToSecond | IntervalFields::HourToSecond => {
+            LastField::Second
+        }
+        IntervalFields::MinuteToSecond => LastField::MinuteToSecond,
+    }
 }
 
-fn fields_of(first: &DateTimeField, last: Option<&DateTimeField>) -> Option<IntervalFields> {
+/// Returns the last of the fields that are written after a literal; `None` if no type has such fields.
+pub(super) fn last_written(
+    first: &DateTimeField,
+    last: Option<&DateTimeField>,
+) -> Option<LastField> {
     use DateTimeField as Field;
-    use IntervalFields as Fields;
     Some(match (first, last) {
-        (Field::Year, None) => Fields::Year,
-        (Field::Month, None) => Fields::Month,
-        (Field::Day, None) => Fields::Day,
-        (Field::Hour, None) => Fields::Hour,
-        (Field::Minute, None) => Fields::Minute,
-        (Field::Second, None) => Fields::Second,
-        (Field::Year, Some(Field::Month)) => Fields::YearToMonth,
-        (Field::Day, Some(Field::Hour)) => Fields::DayToHour,
-        (Field::Day, Some(Field::Minute)) => Fields::DayToMinute,
-        (Field::Day, Some(Field::Second)) => Fields::DayToSecond,
-        (Field::Hour, Some(Field::Minute)) => Fields::HourToMinute,
-        (Field::Hour, Some(Field::Second)) => Fields::HourToSecond,
-        (Field::Minute, Some(Field::Second)) => Fields::MinuteToSecond,
+        (Field::Year, None) => LastField::Year,
+        (Field::Month, None) | (Field::Year, Some(Field::Month)) => LastField::Month,
+        (Field::Day, None) => LastField::Day,
+        (Field::Hour, None) | (Field::Day, Some(Field::Hour)) => LastField::Hour,
+        (Field::Minute, None) | (Field::Day | Field::Hour, Some(Field::Minute)) => {
+            LastField::Minute
+        }
+        (Field::Second, None) | (Field::Day | Field::Hour, Some(Field::Second)) => {
+            LastField::Second
+        }
+        (Field::Minute, Some(Field::Second)) => LastField::MinuteToSecond,
         _ => return None,
     })
 }
 
-fn last_field(fields: IntervalFields) -> &'static str {
-    use IntervalFields as Fields;
-    match fields {
-        Fields::Year => "year",
-        Fields::Month | Fields::YearToMonth => "month",
-        Fields::Day => "day",
-        Fields::Hour | Fields::DayToHour => "hour",
-        Fields::Minute | Fields::DayToMinute | Fields::HourToMinute => "minute",
-        Fields::Second | Fields::DayToSecond | Fields::HourToSecond | Fields::MinuteToSecond => {
-            "second"
-        }
-    }
-}
-
-/// Returns the text of an interval, in which a number at the end without a unit has that of the last
-/// field, and two numbers of minutes and seconds have hours before them.
-fn with_unit(text: &str, fields: IntervalFields) -> String {
-    let start = text.rfind(char::is_whitespace).map_or(0, |space| space + 1);
-    let (before, word) = text.split_at_checked(start).unwrap_or(("", text));
-    let digits = word.strip_prefix(['-', '+']).unwrap_or(word);
-    let sign = word.strip_suffix(digits).unwrap_or_default();
-    let is_number = |part: &str| {
-        part.bytes().any(|byte| byte.is_ascii_digit())
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || byte == b'.')
-    };
-    if is_number(digits) {
-        return format!("{text} {}", last_field(fields));
-    }
-    match digits.split_once(':') {
-        Some((minutes, seconds))
-            if fields == IntervalFields::MinuteToSecond
-                && is_number(minutes)
-                && is_number(seconds) =>
-        {
-            format!("{before}{sign}0:{digits}")
-        }
-        _ => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
     use super::*;
 
-    fn cast(text: &str, fields: IntervalFields, precision: Option<u64>) -> Expr {
-        Expr::Cast {
-            kind: CastKind::DoubleColon,
-            expr: Box::new(build::text(text)),
-            data_type: DataType::Interval {
-                fields: Some(fields),
-                precision,
-            },
-            array: false,
-            format: None,
-        }
+    fn parsed(sql: &str) -> Expr {
+        let parser = Parser::new(&PostgreSqlDialect {});
+        parser.try_with_sql(sql).unwrap().parse_expr().unwrap()
     }
 
     #[test]
     fn fields_are_taken_from_casts() {
-        use IntervalFields as Fields;
-        for (text, fields, precision, expected, unit) in [
-            ("5", Fields::Day, None, "'5 day'::INTERVAL", Some("day")),
-            (
-                "-1.5",
-                Fields::Hour,
-                None,
-                "'-1.5 hour'::INTERVAL",
-                Some("hour"),
-            ),
-            (
-                "1-2",
-                Fields::YearToMonth,
-                None,
-                "'1-2'::INTERVAL",
-                Some("month"),
-            ),
-            (
-                "1 day 2",
-                Fields::DayToHour,
-                None,
-                "'1 day 2 hour'::INTERVAL",
-                Some("hour"),
-            ),
-            (
-                "1 2:03",
-                Fields::DayToMinute,
-                None,
-                "'1 2:03'::INTERVAL",
-                Some("minute"),
-            ),
-            (
-                "2:03",
-                Fields::MinuteToSecond,
-                None,
-                "'0:2:03'::INTERVAL",
-                None,
-            ),
-            (
-                "1 day -2:03.5",
-                Fields::MinuteToSecond,
-                None,
-                "'1 day -0:2:03.5'::INTERVAL",
-                None,
-            ),
-            (
-                "1.26",
-                Fields::Second,
-                Some(1),
-                "'1.26 second'::INTERVAL(1)",
-                None,
-            ),
-            ("", Fields::Day, None, "''::INTERVAL", Some("day")),
+        for (sql, expected, unit) in [
+            ("x::INTERVAL YEAR", "x::INTERVAL", Some("year")),
+            ("x::INTERVAL YEAR TO MONTH", "x::INTERVAL", Some("month")),
+            ("x::INTERVAL DAY", "x::INTERVAL", Some("day")),
+            ("x::INTERVAL DAY TO HOUR", "x::INTERVAL", Some("hour")),
+            ("x::INTERVAL DAY TO MINUTE", "x::INTERVAL", Some("minute")),
+            ("x::INTERVAL MINUTE TO SECOND", "x::INTERVAL", None),
+            ("x::INTERVAL SECOND(1)", "x::INTERVAL(1)", None),
         ] {
-            let mut expr = cast(text, fields, precision);
-            assert_eq!(take(&mut expr), unit, "{text}");
-            assert_eq!(expr.to_string(), expected, "{text}");
+            let mut expr = parsed(sql);
+            assert_eq!(take(&mut expr), unit, "{sql}");
+            assert_eq!(expr.to_string(), expected, "{sql}");
         }
     }
 
     #[test]
     fn other_expressions_stay() {
-        let mut number = build::integer(1);
-        assert_eq!(take(&mut number), None);
-        let mut plain = build::cast(
-            build::text("1 day"),
-            DataType::Interval {
-                fields: None,
-                precision: None,
-            },
-        );
-        let before = plain.to_string();
-        assert_eq!(take(&mut plain), None);
-        assert_eq!(plain.to_string(), before);
+        for sql in ["1", "x::INTERVAL", "x::INTERVAL(1)", "'5'::INTERVAL DAY"] {
+            let mut expr = parsed(sql);
+            let before = expr.to_string();
+            assert_eq!(take(&mut expr), None, "{sql}");
+            assert_eq!(expr.to_string(), before, "{sql}");
+        }
     }
 }

@@ -37,6 +37,7 @@
 //! x::timestamp(3)                          timestamp_to_precision(x::timestamp, 3)
 //! DISTINCT ON (1) x, y; GROUP BY (x, y)    DISTINCT ON (x) x, y; GROUP BY x, y
 //! DISTINCT ON (x) x, unnest(a)             see distinct_sets.rs
+//! max(t.x) AS "t.x"                        see dotted_aliases.rs
 //! SELECT unnest(a) FROM t ORDER BY x       SELECT unnest(c1) FROM (SELECT a FROM t ORDER BY x) s (c1)
 //! DISTINCT ON (x, y) … ORDER BY y          DISTINCT ON (y, x) … ORDER BY y, x
 //! LIMIT '1'                                LIMIT 1
@@ -77,6 +78,7 @@ mod copies;
 mod distinct_keys;
 mod distinct_on;
 mod distinct_sets;
+mod dotted_aliases;
 mod expressions;
 mod frames;
 mod functions;
@@ -119,6 +121,7 @@ mod testing;
 mod text_conditions;
 mod times;
 mod transactions;
+mod types_of_casts;
 mod unnested;
 mod untyped;
 mod using;
@@ -189,6 +192,7 @@ pub fn rewrite(
         activity::rewrite(statement)?;
     }
     distinct_sets::rewrite(statement)?;
+    dotted_aliases::mark(statement);
     outputs::name(statement, functions)?;
     frames::rewrite(statement, functions)?;
     windows::in_order(statement)?;
@@ -427,11 +431,8 @@ impl VisitorMut for Rewriter<'_> {
                 .insert(0, ObjectNamePart::Identifier(Ident::new("pg_catalog")));
         }
         let system = parts(name).is_some_and(|parts| {
-            parts
-                .iter()
-                .rev()
-                .nth(1)
-                .is_some_and(|schema| schema == "pg_catalog" || schema == "information_schema")
+            let schema = parts.iter().rev().nth(1);
+            schema.is_some_and(|schema| schema == "pg_catalog" || schema == "information_schema")
         });
         self.references.system_relations |= system;
         ControlFlow::Continue(())
@@ -471,6 +472,7 @@ impl VisitorMut for Rewriter<'_> {
             collations::known(expr);
             object_lists::among(expr);
             array_texts::beside_casts(expr);
+            types_of_casts::rewrite(expr);
             if let Expr::Function(function) = expr {
                 ordered_sets::drop_numbers(function);
             }

@@ -92,7 +92,7 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<(), Error> {
         .zip(names)
         .map(|(column, name)| build::aliased(column, name));
     let columns = columns.collect();
-    *factor = tables::derived(columns, Some(alias), ROWS_FROM, &[])?;
+    *factor = tables::derived(columns, Some(alias), ROWS_FROM)?;
     Ok(())
 }
 

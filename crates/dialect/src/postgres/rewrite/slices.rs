@@ -6,40 +6,102 @@ use lakegate_error::{Code, Error};
 use super::build;
 use super::calls::text_of;
 use super::similar;
+use crate::postgres::functions::SLICES;
 
-/// Adds the missing bounds to slices such as `a[2:]`.
+/// Adds the missing bounds to slices such as `a[2:]`. As in PostgreSQL, subscripts of which one is a
+/// slice are slices of one dimension each: `a[2][1:3]` is `a[1:2][1:3]`.
+///
+/// ```text
+/// a[2:]                 a[2:2147483647]
+/// a[2][1:3]             "$array_slices"(a, 1, 2, 1, 3)
+/// ```
 ///
 /// # Errors
 ///
-/// A subscript follows a slice: in PostgreSQL it applies to the next dimension.
-pub(super) fn complete(access_chain: &mut [AccessExpr]) -> Result<(), Error> {
+/// A field of a slice is asked for.
+pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
+    let Expr::CompoundFieldAccess { root, access_chain } = expr else {
+        return Ok(());
+    };
     // A column after the name of its table is no subscript.
-    let subscripts = access_chain
-        .iter()
-        .filter(|access| matches!(access, AccessExpr::Subscript(_)));
-    let several = subscripts.count() > 1;
-    for access in access_chain {
-        let AccessExpr::Subscript(Subscript::Slice {
+    let is_subscript = |access: &AccessExpr| matches!(access, AccessExpr::Subscript(_));
+    let is_slice =
+        |access: &AccessExpr| matches!(access, AccessExpr::Subscript(Subscript::Slice { .. }));
+    if !access_chain.iter().any(is_slice) {
+        return Ok(());
+    }
+    let first = access_chain.iter().position(is_subscript).unwrap_or(0);
+    let subscripts = access_chain.get_mut(first..).unwrap_or_default();
+    if let [AccessExpr::Subscript(only)] = subscripts {
+        if let Subscript::Slice {
             lower_bound,
             upper_bound,
             ..
-        }) = access
-        else {
-            continue;
-        };
-        if several {
-            return Err(Error::new(
-                Code::NotSupported,
-                "a slice beside another subscript is not supported",
-            )
-            .with_hint(
-                "write (a[1:2])[1] for an item of a slice, (a[1])[1:2] for a slice of an item",
-            ));
+        } = only
+        {
+            lower_bound.get_or_insert_with(|| build::integer(1));
+            upper_bound.get_or_insert_with(|| build::integer(i64::from(i32::MAX)));
         }
-        lower_bound.get_or_insert_with(|| build::integer(1));
-        upper_bound.get_or_insert_with(|| build::integer(i64::from(i32::MAX)));
+        return Ok(());
     }
+    if !subscripts.iter().all(is_subscript) {
+        return Err(
+            Error::new(Code::NotSupported, "a field of a slice is not supported")
+                .with_hint("write (a[1]).f for a field of an item"),
+        );
+    }
+    let subscripts = access_chain.split_off(first);
+    let fields = std::mem::take(access_chain);
+    let mut args = vec![with_fields(build::taken(root), fields)];
+    args.extend(subscripts.into_iter().flat_map(bounds));
+    *expr = build::call(SLICES, args);
     Ok(())
+}
+
+/// Returns the first and the last place of a subscript that is a slice, or stands beside one.
+fn bounds(access: AccessExpr) -> [Expr; 2] {
+    let (lower, upper) = match access {
+        AccessExpr::Subscript(Subscript::Slice {
+            lower_bound,
+            upper_bound,
+            ..
+        }) => (lower_bound, upper_bound),
+        AccessExpr::Subscript(Subscript::Index { index }) => (None, Some(index)),
+        AccessExpr::Dot(_) => (None, None),
+    };
+    [
+        lower.unwrap_or_else(|| build::integer(1)),
+        upper.unwrap_or_else(|| build::integer(i64::from(i32::MAX))),
+    ]
+}
+
+/// Returns an expression with the fields behind it, which are names of a column and its table if all
+/// are names.
+fn with_fields(root: Expr, fields: Vec<AccessExpr>) -> Expr {
+    if fields.is_empty() {
+        return root;
+    }
+    let mut names = match &root {
+        Expr::Identifier(name) => Some(vec![name.clone()]),
+        Expr::CompoundIdentifier(names) => Some(names.clone()),
+        _ => None,
+    };
+    for field in &fields {
+        names = match (names, field) {
+            (Some(mut names), AccessExpr::Dot(Expr::Identifier(name))) => {
+                names.push(name.clone());
+                Some(names)
+            }
+            _ => None,
+        };
+    }
+    match names {
+        Some(names) => Expr::CompoundIdentifier(names),
+        None => Expr::CompoundFieldAccess {
+            root: Box::new(root),
+            access_chain: fields,
+        },
+    }
 }
 
 pub(super) fn is_null(expr: &Expr) -> bool {

@@ -41,165 +41,194 @@ pub(super) fn check_joins(tables: &TableWithJoins) -> Result<(), Error> {
     Ok(())
 }
 
+/// A function call in FROM.
+struct Call {
+    name: String,
+    args: Vec<Expr>,
+    ordinality: bool,
+    alias: Option<TableAlias>,
+}
+
 /// Rewrites a table that is a function call. Returns the functions that it calls.
+///
+/// # Errors
+///
+/// An argument is not supported, or too large to be written once for each column.
 pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
-    let (name, args, ordinality, alias) = match factor {
+    if name_constants(factor) {
+        return Ok(vec![]);
+    }
+    let Some(call) = call_of(factor) else {
+        return Ok(vec![]);
+    };
+    let called = vec![call.name.clone()];
+    if name_series(factor, &call) {
+        return Ok(called);
+    }
+    *factor = match system_table(&call)? {
+        Some(table) => table,
+        None => subquery(call)?,
+    };
+    Ok(called)
+}
+
+/// Names the columns of constant lists, which the engine unnests itself. Returns whether a table is
+/// such lists.
+fn name_constants(factor: &mut TableFactor) -> bool {
+    let TableFactor::UNNEST {
+        alias,
+        array_exprs,
+        with_ordinality: false,
+        with_offset: false,
+        ..
+    } = factor
+    else {
+        return false;
+    };
+    if !array_exprs.iter().all(is_constant) {
+        return false;
+    }
+    *alias = Some(alias_of_unnest(alias.take(), array_exprs.len()));
+    true
+}
+
+/// Returns the call that a table is, and takes the schema off its name; `None` if it is another table,
+/// or an argument has no value.
+fn call_of(factor: &mut TableFactor) -> Option<Call> {
+    match factor {
         TableFactor::Table {
             name,
             args: Some(args),
             with_ordinality,
             alias,
             ..
-        } => {
-            let Some(name) = strip_schema(name) else {
-                return Ok(vec![]);
-            };
-            let args: Option<Vec<Expr>> = args.args.iter().map(build::argument).collect();
-            (name, args, *with_ordinality, alias.clone())
-        }
+        } => Some(Call {
+            name: strip_schema(name)?,
+            args: args
+                .args
+                .iter()
+                .map(build::argument)
+                .collect::<Option<_>>()?,
+            ordinality: *with_ordinality,
+            alias: alias.clone(),
+        }),
         TableFactor::Function {
             name,
             args,
             with_ordinality,
             alias,
             ..
-        } => {
-            let Some(name) = strip_schema(name) else {
-                return Ok(vec![]);
-            };
-            let args: Option<Vec<Expr>> = args.iter().map(build::argument).collect();
-            (name, args, *with_ordinality, alias.clone())
-        }
+        } => Some(Call {
+            name: strip_schema(name)?,
+            args: args.iter().map(build::argument).collect::<Option<_>>()?,
+            ordinality: *with_ordinality,
+            alias: alias.clone(),
+        }),
         TableFactor::UNNEST {
             alias,
             array_exprs,
             with_ordinality,
             with_offset: false,
             ..
-        } => {
-            let constant = array_exprs.iter().all(is_constant);
-            if constant && !*with_ordinality {
-                *alias = Some(alias_of_unnest(alias.take(), array_exprs.len()));
-                return Ok(vec![]);
-            }
-            (
-                "unnest".to_owned(),
-                Some(array_exprs.clone()),
-                *with_ordinality,
-                alias.clone(),
-            )
-        }
-        _ => return Ok(vec![]),
+        } => Some(Call {
+            name: "unnest".to_owned(),
+            args: array_exprs.clone(),
+            ordinality: *with_ordinality,
+            alias: alias.clone(),
+        }),
+        _ => None,
+    }
+}
+
+/// Names the column of a series of constant integers: the engine's own table function generates its
+/// rows without building a list. Returns whether a table is such a series.
+fn name_series(factor: &mut TableFactor, call: &Call) -> bool {
+    let is_series = matches!(call.name.as_str(), "generate_series" | "range")
+        && matches!(call.args.len(), 1..=3)
+        && !call.ordinality
+        && call.args.iter().all(is_integer);
+    let TableFactor::Table { name, alias, .. } = factor else {
+        return false;
     };
-    let Some(args) = args else { return Ok(vec![]) };
-    if let Some((_, table)) = TABLE_FUNCTIONS.iter().find(|(known, _)| *known == name) {
-        *factor = build::table("pg_catalog", table, alias)?;
-        return Ok(vec![name]);
+    if !is_series {
+        return false;
     }
-    if let Some(table) = table_of_call(&name) {
-        let alias = alias.unwrap_or_else(|| TableAlias {
-            explicit: true,
-            name: Ident::new(&name),
-            columns: vec![],
-            at: None,
-        });
-        *factor = match ordinality {
-            true => numbered(&table, alias)?,
-            false => build::table("pg_catalog", &table, Some(alias))?,
-        };
-        return Ok(vec![name]);
+    // The engine finds its table functions by their exact names, and tools such as Superset write
+    // all functions in capitals.
+    *name = ObjectName::from(vec![Ident::new(&call.name)]);
+    let columns = column_names(alias.as_ref(), &call.name, 1);
+    *alias = Some(TableAlias {
+        explicit: true,
+        name: alias
+            .as_ref()
+            .map_or_else(|| Ident::new(&call.name), |alias| alias.name.clone()),
+        columns: columns
+            .into_iter()
+            .map(|name| TableAliasColumnDef {
+                name,
+                data_type: None,
+            })
+            .collect(),
+        at: None,
+    });
+    true
+}
+
+/// Returns the table of `pg_catalog` that a function is; `None` if it is none.
+fn system_table(call: &Call) -> Result<Option<TableFactor>, Error> {
+    let mut known = TABLE_FUNCTIONS.iter();
+    if let Some((_, table)) = known.find(|(known, _)| *known == call.name) {
+        return build::table("pg_catalog", table, call.alias.clone()).map(Some);
     }
+    let Some(table) = table_of_call(&call.name) else {
+        return Ok(None);
+    };
+    let alias = call.alias.clone().unwrap_or_else(|| TableAlias {
+        explicit: true,
+        name: Ident::new(&call.name),
+        columns: vec![],
+        at: None,
+    });
+    let table = match call.ordinality {
+        true => numbered(&table, alias)?,
+        false => build::table("pg_catalog", &table, Some(alias))?,
+    };
+    Ok(Some(table))
+}
+
+/// Builds the subquery that a call stands for.
+fn subquery(call: Call) -> Result<TableFactor, Error> {
+    let Call {
+        name,
+        args,
+        ordinality,
+        alias,
+    } = call;
     if name.starts_with("json") || name == "aclexplode" {
         let columns = alias.as_ref().map_or(0, |alias| alias.columns.len());
         copies::check(&args, columns.max(acl::COLUMNS.len()))?;
     }
     if let Some(items) = records::in_from(&name, &args, alias.as_ref(), ordinality)? {
-        *factor = derived(items, alias, &name, &[])?;
-        return Ok(vec![name]);
+        return derived(items, alias, &name);
     }
     if let Some(items) = record(&name, &args, alias.as_ref()) {
-        *factor = derived(items, alias, &name, &[])?;
-        return Ok(vec![name]);
+        return derived(items, alias, &name);
     }
-    let json = json_columns(&name, &args, alias.as_ref());
-    let lists: Vec<Expr> = match (name.as_str(), args.as_slice()) {
-        _ if json.is_some() => json.iter().flat_map(|json| json.lists.clone()).collect(),
-        ("unnest", _) => args,
-        // The engine's own table function generates rows without building a list.
-        ("generate_series" | "range", [_] | [_, _] | [_, _, _])
-            if !ordinality && args.iter().all(is_integer) =>
-        {
-            if let TableFactor::Table {
-                name: called,
-                alias,
-                ..
-            } = factor
-            {
-                // The engine finds its table functions by their exact names, and tools such as
-                // Superset write all functions in capitals.
-                *called = ObjectName::from(vec![Ident::new(&name)]);
-                let columns = column_names(alias.as_ref(), &name, 1);
-                *alias = Some(TableAlias {
-                    explicit: true,
-                    name: alias
-                        .as_ref()
-                        .map_or_else(|| Ident::new(&name), |alias| alias.name.clone()),
-                    columns: columns
-                        .into_iter()
-                        .map(|name| TableAliasColumnDef {
-                            name,
-                            data_type: None,
-                        })
-                        .collect(),
-                    at: None,
-                });
-                return Ok(vec![name]);
+    let (lists, own_names, marks) = match json_columns(&name, &args, alias.as_ref()) {
+        Some(json) => (json.lists, json.names, json.items),
+        None => match rows_of(&name, args)? {
+            Rows::Lists(lists) => (lists, vec![], vec![]),
+            Rows::One(value) => {
+                let names = column_names(alias.as_ref(), &name, 1).into_iter();
+                let items = names.map(|name| build::aliased(value.as_ref().clone(), name));
+                return derived(items.collect(), alias, &name);
             }
-            vec![build::call(&name, args)]
-        }
-        ("generate_series" | "range", [_] | [_, _] | [_, _, _]) => {
-            vec![build::call(&name, calls::series(args)?)]
-        }
-        ("regexp_matches", [_, _] | [_, _, _]) => vec![build::call(&name, args)],
-        ("regexp_split_to_table", _) => vec![build::call("regexp_split_to_array", args)],
-        ("pg_snapshot_xip" | "txid_snapshot_xip", [_]) => vec![build::call(&name, args)],
-        ("string_to_table", _) => vec![build::call("string_to_array", args)],
-        ("generate_subscripts", [array, dimension, reverse @ ..]) if reverse.len() < 2 => {
-            vec![calls::subscripts(array, dimension, reverse.first())?]
-        }
-        // Any other function of the session is a table of one row, as in Postgres.
-        _ => {
-            let call = calls::call(&name, &args)?.unwrap_or_else(|| build::call(&name, args));
-            let names = column_names(alias.as_ref(), &name, 1);
-            *factor = derived(
-                vec![build::aliased(call, names[0].clone())],
-                alias,
-                &name,
-                &names,
-            )?;
-            return Ok(vec![name]);
-        }
+        },
     };
-    if ordinality {
-        // A long list of values has nothing within it.
-        for list in lists.iter().filter(|list| !has_values_only(list)) {
-            copies::check(list, 2)?;
-        }
-    }
-    let counts = ordinality.then(|| {
-        let lengths = lists
-            .iter()
-            .map(|list| build::call("cardinality", vec![list.clone()]));
-        let length = match lists.as_slice() {
-            // Its items are arrays, all of whose items `cardinality` counts.
-            [list] if name == "regexp_matches" => {
-                build::call("array_length", vec![list.clone(), build::integer(1)])
-            }
-            [list] => build::call("cardinality", vec![list.clone()]),
-            _ => build::call("greatest", lengths.collect()),
-        };
-        build::call("generate_series", vec![build::bigint(1), length])
-    });
+    let counts = match ordinality {
+        true => Some(numbers_of(&name, &lists)?),
+        false => None,
+    };
     let columns = lists.len() + usize::from(ordinality);
     let mut names = column_names(alias.as_ref(), &name, columns);
     let given = alias.as_ref().map_or(0, |alias| alias.columns.len());
@@ -209,12 +238,8 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
             *own = name_of_unnest(place, given);
         }
     }
-    let mut marks = Vec::new();
-    if let Some(json) = json {
-        for (name, own) in names.iter_mut().zip(json.names).skip(given) {
-            *name = own;
-        }
-        marks = json.items;
+    for (name, own) in names.iter_mut().zip(own_names).skip(given) {
+        *name = own;
     }
     let marks = marks
         .into_iter()
@@ -228,8 +253,70 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         .zip(&names)
         .map(|(expr, name)| build::aliased(expr, name.clone()))
         .collect();
-    *factor = derived(items, alias, &name, &names)?;
-    Ok(vec![name])
+    derived(items, alias, &name)
+}
+
+/// The rows of a function in FROM.
+enum Rows {
+    /// The items of lists, side by side.
+    Lists(Vec<Expr>),
+    /// A row with a value.
+    One(Box<Expr>),
+}
+
+/// Returns the rows of a function that is not about JSON.
+fn rows_of(name: &str, args: Vec<Expr>) -> Result<Rows, Error> {
+    let list = match (name, args.as_slice()) {
+        ("unnest", _) => return Ok(Rows::Lists(args)),
+        ("generate_series" | "range", [_] | [_, _] | [_, _, _]) => {
+            match args.iter().all(is_integer) {
+                true => build::call(name, args),
+                false => build::call(name, calls::series(args)?),
+            }
+        }
+        ("regexp_matches", [_, _] | [_, _, _]) | ("pg_snapshot_xip" | "txid_snapshot_xip", [_]) => {
+            build::call(name, args)
+        }
+        ("regexp_split_to_table", _) => build::call("regexp_split_to_array", args),
+        ("string_to_table", _) => build::call("string_to_array", args),
+        ("generate_subscripts", [array, dimension, reverse @ ..]) if reverse.len() < 2 => {
+            calls::subscripts(array, dimension, reverse.first())?
+        }
+        // Any other function of the session is a table of one row, as in Postgres.
+        _ => {
+            let call = calls::call(name, &args)?;
+            let row = call.unwrap_or_else(|| build::call(name, args));
+            return Ok(Rows::One(Box::new(row)));
+        }
+    };
+    Ok(Rows::Lists(vec![list]))
+}
+
+/// Returns the list of the numbers of the rows that lists make.
+///
+/// # Errors
+///
+/// A list is too large to be written twice.
+fn numbers_of(function: &str, lists: &[Expr]) -> Result<Expr, Error> {
+    // A long list of values has nothing within it.
+    for list in lists.iter().filter(|list| !has_values_only(list)) {
+        copies::check(list, 2)?;
+    }
+    let lengths = lists
+        .iter()
+        .map(|list| build::call("cardinality", vec![list.clone()]));
+    let length = match lists {
+        // Its items are arrays, all of whose items `cardinality` counts.
+        [list] if function == "regexp_matches" => {
+            build::call("array_length", vec![list.clone(), build::integer(1)])
+        }
+        [list] => build::call("cardinality", vec![list.clone()]),
+        _ => build::call("greatest", lengths.collect()),
+    };
+    Ok(build::call(
+        "generate_series",
+        vec![build::bigint(1), length],
+    ))
 }
 
 /// Builds a subquery of a table of `pg_catalog` that has one row at most, and of the row's number.
@@ -308,7 +395,6 @@ pub(super) fn derived(
     items: Vec<SelectItem>,
     alias: Option<TableAlias>,
     function: &str,
-    _: &[Ident],
 ) -> Result<TableFactor, Error> {
     let name = alias.map_or_else(|| Ident::new(function), |alias| alias.name);
     let lateral = items.iter().any(|item| match item {

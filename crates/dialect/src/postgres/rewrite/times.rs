@@ -6,6 +6,7 @@
 //! INTERVAL '1.25' SECOND(1)      the same
 //! INTERVAL '2:03' HOUR TO SECOND INTERVAL '0 months 0 days 7380.000000 seconds'
 //! '1 day 2:03'::INTERVAL DAY     INTERVAL '0 months 1 days 0.000000 seconds'
+//! x::INTERVAL DAY                see interval_fields.rs
 //! t AT TIME ZONE 'x'             timezone('x', t)                                     the engine makes a cast of it
 //! age(a, b), age(b)              age_between(a, b), age_between(current_date, b)
 //! make_interval(days => n)       INTERVAL '0 seconds' + n * INTERVAL '1 day'
@@ -14,14 +15,14 @@
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Interval, IntervalFields, TimezoneInfo, Value,
+    Interval, TimezoneInfo, Value,
 };
 use lakegate_engine::time::{
     AGE, AT_TIME_ZONE, LastField, interval_in_words, rounded_interval_in_words,
 };
 use lakegate_error::Error;
 
-use super::{build, calls, folded};
+use super::{build, calls, folded, interval_fields};
 
 /// A literal interval, as its type says that it is read.
 pub(super) struct Typed<'a> {
@@ -73,7 +74,7 @@ pub(super) const MICROSECONDS: u64 = 6;
 /// Returns a literal with fields or digits; `None` for others. In other dialects than PostgreSQL's, only
 /// one whose last field is the second.
 fn of_fields(interval: &Interval, is_postgres: bool) -> Option<Typed<'_>> {
-    let text = quoted(&interval.value)?;
+    let text = calls::text_of(&interval.value)?;
     let (first, last) = (
         interval.leading_field.as_ref(),
         interval.last_field.as_ref(),
@@ -84,41 +85,12 @@ fn of_fields(interval: &Interval, is_postgres: bool) -> Option<Typed<'_>> {
         (Some(DateTimeField::Second), None, Some(digits)) => (Some(LastField::Second), digits),
         (Some(first), last, None) => {
             let is_known = is_postgres || last == Some(&DateTimeField::Second);
-            let last = last_field(first, last).filter(|_| is_known)?;
+            let last = interval_fields::last_written(first, last).filter(|_| is_known)?;
             (Some(last), digits.unwrap_or(MICROSECONDS))
         }
         _ => return None,
     };
     Some(Typed { text, last, digits })
-}
-
-fn last_field(first: &DateTimeField, last: Option<&DateTimeField>) -> Option<LastField> {
-    use DateTimeField as Field;
-    Some(match (first, last) {
-        (Field::Year, None) => LastField::Year,
-        (Field::Month, None) | (Field::Year, Some(Field::Month)) => LastField::Month,
-        (Field::Day, None) => LastField::Day,
-        (Field::Hour, None) | (Field::Day, Some(Field::Hour)) => LastField::Hour,
-        (Field::Minute, None) | (Field::Day | Field::Hour, Some(Field::Minute)) => {
-            LastField::Minute
-        }
-        (Field::Second, None) | (Field::Day | Field::Hour, Some(Field::Second)) => {
-            LastField::Second
-        }
-        (Field::Minute, Some(Field::Second)) => LastField::MinuteToSecond,
-        _ => return None,
-    })
-}
-
-/// Returns the text of a literal.
-fn quoted(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Value(value) => match &value.value {
-            Value::SingleQuotedString(text) => Some(text),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 /// Returns a literal that is cast to an interval with fields or digits; `None` for any other expression.
@@ -133,30 +105,14 @@ pub(super) fn typed_interval(expr: &Expr, is_postgres: bool) -> Option<Typed<'_>
     };
     let last = match fields {
         None => None,
-        Some(fields) => Some(last_of_type(fields)).filter(|_| is_postgres),
+        Some(fields) => Some(interval_fields::last_of_type(fields)).filter(|_| is_postgres),
     };
     let digits = match last {
         None => (*precision).filter(|_| fields.is_none())?,
         Some(_) => precision.unwrap_or(MICROSECONDS),
     };
-    let text = quoted(expr)?;
+    let text = calls::text_of(expr)?;
     Some(Typed { text, last, digits })
-}
-
-fn last_of_type(fields: &IntervalFields) -> LastField {
-    match fields {
-        IntervalFields::Year => LastField::Year,
-        IntervalFields::Month | IntervalFields::YearToMonth => LastField::Month,
-        IntervalFields::Day => LastField::Day,
-        IntervalFields::Hour | IntervalFields::DayToHour => LastField::Hour,
-        IntervalFields::Minute | IntervalFields::DayToMinute | IntervalFields::HourToMinute => {
-            LastField::Minute
-        }
-        IntervalFields::Second | IntervalFields::DayToSecond | IntervalFields::HourToSecond => {
-            LastField::Second
-        }
-        IntervalFields::MinuteToSecond => LastField::MinuteToSecond,
-    }
 }
 
 /// Returns the replacement of a call, or `None` if it stays unchanged.

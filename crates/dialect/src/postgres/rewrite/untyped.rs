@@ -97,6 +97,17 @@ pub(super) fn rewrite(expr: &mut Expr) {
                 BinaryOperator::BitwiseAnd | BinaryOperator::BitwiseOr | BinaryOperator::PGBitwiseXor,
             right,
         } => of_one_type(vec![left.as_mut(), right.as_mut()]),
+        // `<<` of network addresses takes texts that are no numbers.
+        Expr::BinaryOp {
+            op: BinaryOperator::PGBitwiseShiftLeft | BinaryOperator::PGBitwiseShiftRight,
+            right,
+            ..
+        } => {
+            let bits = text_of(right).and_then(|text| text.trim().parse::<u16>().ok());
+            if let Some(bits) = bits {
+                **right = build::integer(bits.into());
+            }
+        }
         _ => {}
     }
 }

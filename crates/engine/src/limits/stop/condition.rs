@@ -4,7 +4,6 @@
 //! enough pairs have matched.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -19,6 +18,8 @@ use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{
     HashJoinExec, HashJoinExecBuilder, NestedLoopJoinExec, NestedLoopJoinExecBuilder,
 };
+
+use crate::plans::conditions::{as_written, typed_as_written};
 
 /// Returns the same join with a condition that can be stopped; `None` for other operators and joins
 /// that do not need one.
@@ -80,65 +81,37 @@ fn always() -> JoinFilter {
 
 /// An expression that fails if the work that evaluates it must stop.
 #[derive(Debug, Clone)]
-struct Asking(Arc<dyn PhysicalExpr>);
+struct Asking {
+    written: Arc<dyn PhysicalExpr>,
+}
 
 impl Asking {
-    fn before(expression: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
-        Arc::new(Self(expression))
+    fn before(written: Arc<dyn PhysicalExpr>) -> Arc<dyn PhysicalExpr> {
+        Arc::new(Self { written })
     }
 }
 
-impl PartialEq for Asking {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.eq(&other.0)
-    }
-}
-
-impl Eq for Asking {}
-
-impl Hash for Asking {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
-    }
-}
-
-impl fmt::Display for Asking {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+as_written!(Asking);
 
 impl PhysicalExpr for Asking {
-    fn data_type(&self, schema: &Schema) -> Result<DataType> {
-        self.0.data_type(schema)
-    }
-
-    fn nullable(&self, schema: &Schema) -> Result<bool> {
-        self.0.nullable(schema)
-    }
-
-    fn return_field(&self, schema: &Schema) -> Result<FieldRef> {
-        self.0.return_field(schema)
-    }
+    typed_as_written!();
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         super::check()?;
-        self.0.evaluate(batch)
+        self.written.evaluate(batch)
     }
 
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
-        vec![&self.0]
+        vec![&self.written]
     }
 
     fn with_new_children(
         self: Arc<Self>,
         children: Vec<Arc<dyn PhysicalExpr>>,
     ) -> Result<Arc<dyn PhysicalExpr>> {
-        let inner = children.into_iter().next();
-        Ok(Arc::new(Self(inner.unwrap_or_else(|| Arc::clone(&self.0)))))
-    }
-
-    fn fmt_sql(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt_sql(f)
+        Ok(children
+            .into_iter()
+            .next()
+            .map_or(self as Arc<dyn PhysicalExpr>, Self::before))
     }
 }

@@ -48,6 +48,8 @@ use datafusion::physical_plan::filter::{FilterExec, FilterExecBuilder};
 
 use super::quick_texts::with_quick_texts;
 
+use crate::plans::conditions::as_written;
+
 /// Rows are copied if at most one in so many is left: DataFusion's limit too.
 const FEW: usize = 5;
 

@@ -109,6 +109,11 @@ impl Function {
     }
 }
 
+/// Returns which number a function gives rows; `None` for other functions.
+pub(crate) fn number_of(expr: &Arc<dyn WindowExpr>) -> Option<Number> {
+    number(expr.as_any().downcast_ref::<StandardWindowExpr>()?)
+}
+
 fn number(window: &StandardWindowExpr) -> Option<Number> {
     let function = window.get_standard_func_expr().as_any();
     let function = gathered::plain_window(function.downcast_ref::<WindowUDFExpr>()?.fun());

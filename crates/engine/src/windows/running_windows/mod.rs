@@ -48,7 +48,8 @@ use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
 
 use self::exec::RunningWindows;
 use self::functions::Function;
-pub(crate) use self::values::{Fold, Running, folded};
+pub(crate) use self::functions::number_of;
+pub(crate) use self::values::{Fold, Number, Running, folded};
 
 /// An operator of a physical plan.
 type Operator = Arc<dyn ExecutionPlan>;

@@ -229,7 +229,7 @@ impl Running for Counted {
 
 /// A function that numbers the rows of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Number {
+pub(crate) enum Number {
     Row,
     Rank,
     DenseRank,

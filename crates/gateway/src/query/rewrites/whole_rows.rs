@@ -6,9 +6,9 @@
 //! … ORDER BY t DESC              … ORDER BY d.t.a DESC NULLS FIRST, …
 //! ```
 //!
-//! A row that is missing, as in an outer join, is NULL, and a row of its columns would not be. There
-//! the name may only be compared with NULL, and be in an aggregate whose FILTER says that it is not
-//! NULL.
+//! A row that is missing, as on the optional side of an outer join, is NULL, and a row of its columns would
+//! not be. There the name may only be compared with NULL, and be in an aggregate whose FILTER says that it
+//! is not NULL.
 
 use std::ops::ControlFlow;
 
@@ -26,9 +26,29 @@ use crate::query::logical_plan::plan_statement;
 use crate::query::rewrites::row_fields::bare;
 use crate::query::rewrites::surrounding::Surrounding;
 
-/// Returns the statement with a row in place of a name that is no column, where it is the name of a
-/// table in FROM. `None` if it is not, or if the row may be missing.
+/// The maximum number of SELECTs of a statement with the name of the same table as a row.
+const MAX_SELECTS: usize = 32;
+
+/// Returns the statement with a row in place of a name that is no column, wherever it is the name of a
+/// table in FROM. `None` if it is nowhere, or if the row may be missing.
 pub(crate) async fn expanded(
+    state: &SessionState,
+    statement: &ast::Statement,
+    missing: &str,
+) -> Option<ast::Statement> {
+    let mut expanded = None;
+    for _ in 0..MAX_SELECTS {
+        let before = expanded.as_ref().unwrap_or(statement);
+        match expanded_once(state, before, missing).await {
+            Some(after) => expanded = Some(after),
+            None => break,
+        }
+    }
+    expanded
+}
+
+/// Does so in the first SELECT that has the name.
+async fn expanded_once(
     state: &SessionState,
     statement: &ast::Statement,
     missing: &str,
@@ -221,7 +241,7 @@ impl VisitorMut for Rows<'_> {
         };
         let mut names = Names::of(self.missing, None);
         names.select(select);
-        if !names.found || (names.is_value && may_be_missing(select)) {
+        if !names.found || (names.is_value && may_be_missing(select, self.missing)) {
             return ControlFlow::Continue(());
         }
         match &self.row {
@@ -233,23 +253,38 @@ impl VisitorMut for Rows<'_> {
 }
 
 /// Returns the name of the only table in FROM that is called so, in front of its columns. `None` if
-/// there are joins in which its rows may be missing.
+/// its rows may be missing.
 pub(super) fn table(select: &Select, wanted: &str) -> Option<Vec<Ident>> {
-    match may_be_missing(select) {
+    match may_be_missing(select, wanted) {
         true => None,
         false => named(select, wanted),
     }
 }
 
-/// Returns whether there are joins in which rows of a table may be missing.
-fn may_be_missing(select: &Select) -> bool {
-    let mut joins = select.from.iter().flat_map(|table| &table.joins);
-    joins.any(|join| {
-        !matches!(
-            join.join_operator,
-            JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::CrossJoin(_)
-        )
+/// Returns whether there are joins in which the rows of a table may be missing.
+fn may_be_missing(select: &Select, wanted: &str) -> bool {
+    select.from.iter().any(|tables| {
+        let mut is_here = is_called(&tables.relation, wanted);
+        tables.joins.iter().any(|join| {
+            let (before, joined) = optional_sides(&join.join_operator);
+            let is_joined = is_called(&join.relation, wanted);
+            let is_missing = (is_here && before) || (is_joined && joined);
+            is_here |= is_joined;
+            is_missing
+        })
     })
+}
+
+/// Returns whether the rows before a join may be missing, and those that it joins.
+fn optional_sides(join: &JoinOperator) -> (bool, bool) {
+    match join {
+        JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::CrossJoin(_) => {
+            (false, false)
+        }
+        JoinOperator::Left(_) | JoinOperator::LeftOuter(_) => (false, true),
+        JoinOperator::Right(_) | JoinOperator::RightOuter(_) => (true, false),
+        _ => (true, true),
+    }
 }
 
 /// Returns the name of the only table in FROM that is called so, in front of its columns.
@@ -258,16 +293,21 @@ fn named(select: &Select, wanted: &str) -> Option<Vec<Ident>> {
     for table in &select.from {
         let joined = table.joins.iter().map(|join| &join.relation);
         for factor in std::iter::once(&table.relation).chain(joined) {
-            found.extend(
-                qualifier(factor)
-                    .filter(|parts| parts.last().is_some_and(|name| folded(name) == wanted)),
-            );
+            found.extend(qualifier(factor).filter(|parts| ends_in(parts, wanted)));
         }
     }
     match found.len() {
         1 => found.pop(),
         _ => None,
     }
+}
+
+fn is_called(factor: &TableFactor, wanted: &str) -> bool {
+    qualifier(factor).is_some_and(|parts| ends_in(&parts, wanted))
+}
+
+fn ends_in(parts: &[Ident], wanted: &str) -> bool {
+    parts.last().is_some_and(|name| folded(name) == wanted)
 }
 
 fn qualifier(factor: &TableFactor) -> Option<Vec<Ident>> {

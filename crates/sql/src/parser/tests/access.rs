@@ -103,6 +103,51 @@ fn users_are_created_altered_and_dropped() {
 }
 
 #[test]
+fn options_that_hold_for_each_role_may_be_written() {
+    for sql in [
+        "CREATE ROLE r NOSUPERUSER NOCREATEDB NOCREATEROLE INHERIT NOLOGIN NOREPLICATION NOBYPASSRLS CONNECTION LIMIT -1",
+        "CREATE ROLE r WITH nologin",
+    ] {
+        assert!(
+            matches!(one(sql), Statement::CreateRole(role) if role.name == "r"),
+            "{sql}"
+        );
+    }
+    for sql in [
+        "CREATE USER u WITH LOGIN NOSUPERUSER PASSWORD 'x'",
+        "CREATE USER u PASSWORD 'x' NOCREATEDB CONNECTION LIMIT -1",
+    ] {
+        let Statement::CreateUser(user) = one(sql) else {
+            panic!("{sql}")
+        };
+        assert_eq!(user.password, Secret::new("x"), "{sql}");
+    }
+    for sql in [
+        // The program createuser.
+        "CREATE ROLE r NOSUPERUSER NOCREATEDB NOCREATEROLE INHERIT LOGIN NOREPLICATION NOBYPASSRLS",
+        "CREATE ROLE r SUPERUSER",
+        "CREATE ROLE r CONNECTION LIMIT 5",
+        "CREATE ROLE r ROLE s",
+        "CREATE ROLE r PASSWORD 'x'",
+    ] {
+        assert!(
+            refused(sql).contains("CREATE USER .. PASSWORD for who logs in"),
+            "{sql}"
+        );
+    }
+    for sql in [
+        "CREATE USER u CREATEDB PASSWORD 'x'",
+        "CREATE USER u NOLOGIN",
+        "CREATE USER u IN ROLE r",
+    ] {
+        assert!(refused(sql).contains("then GRANT"), "{sql}");
+    }
+    assert!(refused("ALTER ROLE r WITH NOSUPERUSER").contains("ALTER USER .. PASSWORD"));
+    error("CREATE ROLE r NOSUCH");
+    error("CREATE USER u PASSWORD 'x' SUPERUSER");
+}
+
+#[test]
 fn roles_are_granted_to_users_and_roles() {
     let Statement::GrantRole(granted) =
         one("GRANT r, S TO u, ROLE t, USER \"V\", CURRENT_USER WITH ADMIN OPTION")

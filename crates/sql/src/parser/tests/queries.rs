@@ -73,6 +73,10 @@ fn operators_of_postgres_that_sqlparser_lacks_are_others() {
             "SELECT pg_lsn '0/0', INET\n'::1', a.oid, oid, a::inet",
             "SELECT CAST('0/0' AS pg_lsn), CAST('::1' AS INET), a.oid, oid, a::inet",
         ),
+        (
+            "SELECT pg_catalog.int4 '3', pg_catalog.\"char\" 'a', pg_catalog.now(), pg_catalog.pg_class.oid, a::pg_catalog.oid",
+            "SELECT CAST('3' AS pg_catalog.int4), CAST('a' AS pg_catalog.\"char\"), pg_catalog.now(), pg_catalog.pg_class.oid, a::pg_catalog.oid",
+        ),
     ] {
         assert_eq!(shown(sql), shown(plain), "{sql}");
     }

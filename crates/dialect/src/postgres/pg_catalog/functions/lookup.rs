@@ -30,6 +30,8 @@ pub(crate) struct Lookup {
     pub session: Arc<SessionInfo>,
     /// `None` if all that is needed was read at once.
     source: Option<Arc<dyn CatalogSource>>,
+    /// Whether the sizes of tables are read with their names.
+    sizes: bool,
     /// Those that constants identify.
     constants: OnceLock<(Asked, Tables)>,
     /// Those that the optimised plan is about.
@@ -91,16 +93,18 @@ impl Tables {
 }
 
 impl Lookup {
-    /// Returns a lookup that reads tables when it learns which.
+    /// Returns a lookup that reads tables when it learns which. `sizes`: whether their sizes are needed.
     pub(crate) fn late(
         catalog: Arc<VisibleCatalog>,
         session: Arc<SessionInfo>,
         source: Arc<dyn CatalogSource>,
+        sizes: bool,
     ) -> Self {
         Self {
             catalog,
             session,
             source: Some(source),
+            sizes,
             constants: OnceLock::new(),
             of_plan: OnceLock::new(),
             all: OnceLock::new(),
@@ -114,6 +118,7 @@ impl Lookup {
             catalog,
             session,
             source: None,
+            sizes: false,
             constants: OnceLock::new(),
             of_plan: OnceLock::new(),
         }
@@ -153,7 +158,11 @@ impl Lookup {
             false => names(source.as_ref(), &asked).await?,
         };
         let Some(names) = names else {
-            let all = source.visible(&Needs::default()).await?;
+            let needs = Needs {
+                row_counts: self.sizes,
+                ..Needs::default()
+            };
+            let all = source.visible(&needs).await?;
             // Another planning of the query may have read the same.
             let _ = self.all.set(Tables::of(all));
             return Ok(());
@@ -166,6 +175,7 @@ impl Lookup {
                         tables: vec![Texts::These(names)],
                         ..Pins::default()
                     },
+                    row_counts: self.sizes,
                     ..Needs::default()
                 };
                 Tables::of(source.visible(&needs).await?)

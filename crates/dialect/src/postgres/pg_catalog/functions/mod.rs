@@ -12,6 +12,7 @@ mod operators;
 mod privileges;
 mod procedures;
 mod refused;
+mod sizes;
 mod type_of;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ pub(in crate::postgres) use keywords::is_reserved;
 pub(super) use keywords::{KEYWORDS_TABLE, keywords};
 pub(super) use lookup::Lookup;
 pub use names::object_number;
+pub(super) use sizes::ABOUT_SIZES;
 use type_of::TYPE_OF;
 pub(in crate::postgres) use type_of::tells_type;
 pub use type_of::type_name;
@@ -107,6 +109,10 @@ pub(super) const ABOUT_TABLES: &[&str] = &[
     "pg_describe_object",
     "pg_identify_object",
     "pg_identify_object_as_address",
+    "pg_relation_size",
+    "pg_table_size",
+    "pg_total_relation_size",
+    "pg_indexes_size",
 ];
 
 /// Functions that need a table's columns or its view text. The first argument is the table, or the
@@ -132,10 +138,11 @@ pub(super) fn names_of_objects(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
     over(lookup, names::functions(lookup))
 }
 
-/// Returns the functions that describe objects.
+/// Returns the functions that describe and measure objects.
 pub(super) fn descriptions(lookup: &Arc<Lookup>) -> Vec<Arc<ScalarUDF>> {
     let mut all = describe::functions(lookup);
     all.extend(objects::functions(lookup));
+    all.extend(sizes::functions(lookup));
     over(lookup, all)
 }
 

@@ -9,8 +9,7 @@ use lakegate_error::{Code, Error};
 use super::procedures::{no_name, own_part, type_of};
 use super::{Lookup, operators, procedures};
 use crate::postgres::pg_catalog::data::PG_COLLATION;
-use crate::postgres::pg_catalog::relations::Relation;
-use crate::postgres::pg_catalog::shape::PG_CATALOG;
+use crate::postgres::pg_catalog::shape::{PG_CATALOG, type_of_rows};
 use crate::postgres::pg_catalog::{oids, types};
 use crate::postgres::shown_objects::OBJECTS;
 use crate::postgres::{Cell, PgFunction, ROW_TYPE, quote_ident, split_name};
@@ -163,7 +162,14 @@ fn shown(lookup: &Lookup, pg_type: &str, name: Name, oid: i64) -> String {
 fn type_name(lookup: &Lookup, oid: i64) -> Option<String> {
     match types::by_oid(oid) {
         Some(found) => Some(types::format_type(found.oid, None)),
-        None => lookup.relation_name(oids::table_of_row_type(oid)?),
+        None => {
+            let of_rows = type_of_rows(oid)?;
+            let name = lookup.relation_name(of_rows.relation)?;
+            Some(match of_rows.is_array {
+                true => format!("{name}[]"),
+                false => name,
+            })
+        }
     }
 }
 
@@ -219,18 +225,18 @@ fn type_is_visible(oid: i64) -> Option<bool> {
     match types::by_oid(oid) {
         // The domains of `information_schema` are the only types elsewhere that have a name here.
         Some(found) => Some(found.namespace == oids::PG_CATALOG),
-        None => oids::table_of_row_type(oid).map(|_| true),
+        None => type_of_rows(oid).map(|_| true),
     }
 }
 
-/// Builds the function that reads the name of a table as the type of its rows.
+/// Builds the function that reads the name of a relation as the type of its rows.
 fn row_type(lookup: &Arc<Lookup>) -> PgFunction {
     let of = Arc::clone(lookup);
     PgFunction::new(ROW_TYPE, 1..=1, DataType::Int64, move |args| {
         let name = args.first().and_then(Cell::to_text).unwrap_or_default();
         match of.relation_named(&name) {
-            Some(Relation::Lake(_, table)) => Ok(Cell::Int(oids::row_type(table.id))),
-            _ => Err(undefined("type", &name).into()),
+            Some(relation) => Ok(Cell::Int(relation.row_type())),
+            None => Err(undefined("type", &name).into()),
         }
     })
     .shown_as("regtype")

@@ -13,6 +13,7 @@ use crate::postgres::pg_catalog::data::{
     PG_AM, PG_CAST, PG_COLLATION, PG_LANGUAGE, PG_PROC, PG_TABLESPACE, StaticTable,
 };
 use crate::postgres::pg_catalog::relations::Relation;
+use crate::postgres::pg_catalog::shape::type_of_rows;
 use crate::postgres::pg_catalog::{oids, types};
 use crate::postgres::{Cell, PgFunction, quote_ident};
 
@@ -173,22 +174,29 @@ fn type_object(lookup: &Lookup, oid: i64) -> Option<Object> {
     let (schema, name, identity, shown) = match types::by_oid(oid) {
         Some(found) => (
             lookup.namespace_name(found.namespace)?,
-            found.name,
+            found.name.to_owned(),
             qualified_type(oid),
             types::format_type(oid, None),
         ),
         None => {
-            let table = oids::table_of_row_type(oid)?;
-            let relation = lookup.relation(table)?;
+            let of_rows = type_of_rows(oid)?;
+            let relation = lookup.relation(of_rows.relation)?;
             let (schema, name) = (relation.namespace(), relation.name());
             let identity = format!("{}.{}", quote_ident(schema), quote_ident(name));
-            (schema, name, identity, lookup.relation_name(table)?)
+            let shown = lookup.relation_name(of_rows.relation)?;
+            match of_rows.is_array {
+                true => {
+                    let (identity, shown) = (format!("{identity}[]"), format!("{shown}[]"));
+                    (schema, format!("_{name}"), identity, shown)
+                }
+                false => (schema, name.to_owned(), identity, shown),
+            }
         }
     };
     Some(Object {
         kind: "type".to_owned(),
         schema: Some(quote_ident(schema)),
-        name: Some(quote_ident(name)),
+        name: Some(quote_ident(&name)),
         description: format!("type {shown}"),
         names: vec![identity.clone()],
         identity,

@@ -14,6 +14,7 @@ use super::{Lookup, procedures};
 use crate::postgres::pg_catalog::data::{PG_LANGUAGE, PG_TABLESPACE, StaticTable};
 use crate::postgres::pg_catalog::privileges::{any_of, on_column, on_namespace, on_table};
 use crate::postgres::pg_catalog::relations::{Relation, roles};
+use crate::postgres::pg_catalog::shape::type_of_rows;
 use crate::postgres::pg_catalog::{oids, types};
 use crate::postgres::{Cell, PgFunction};
 
@@ -346,7 +347,7 @@ const KINDS: [Kind; 6] = [
     },
     Kind {
         function: "has_type_privilege",
-        exists: |oid| types::by_oid(oid).is_some() || oids::table_of_row_type(oid).is_some(),
+        exists: |oid| types::by_oid(oid).is_some() || type_of_rows(oid).is_some(),
         find: procedures::type_of,
         held: &["USAGE"],
         known: &["USAGE"],

@@ -59,7 +59,10 @@ pub(crate) fn needs(
         "views" => shapes.namespace == "information_schema" && columns.contains(&"view_definition"),
         _ => false,
     };
-    let row_counts = relation == "pg_class" && columns.contains(&"reltuples");
+    let row_counts = match relation {
+        "pg_class" => columns.contains(&"reltuples") || columns.contains(&"relpages"),
+        _ => columns.contains(&"n_live_tup"),
+    };
     let counts_sessions = columns.contains(&"numbackends");
     let columns = match reads_columns {
         true => pins.columns(),

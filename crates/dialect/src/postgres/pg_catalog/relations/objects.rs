@@ -64,6 +64,22 @@ impl<'a> Relation<'a> {
         }
     }
 
+    /// Returns the OID of the type of its rows.
+    pub(crate) fn row_type(&self) -> i64 {
+        match self {
+            Relation::System(_, shape) => oids::system_row_type(shape.oid),
+            Relation::Lake(_, table) => oids::row_type(table.id),
+        }
+    }
+
+    /// Returns the OID of the type of arrays of its rows.
+    pub(super) fn array_type(&self) -> i64 {
+        match self {
+            Relation::System(_, shape) => oids::system_array_type(shape.oid),
+            Relation::Lake(_, table) => oids::array_type(table.id),
+        }
+    }
+
     pub(crate) fn name(&self) -> &'a str {
         match self {
             Relation::System(_, shape) => shape.name,
@@ -133,6 +149,8 @@ pub(crate) fn relations(input: &Input) -> Vec<Relation<'_>> {
 
 /// PostgreSQL's count of the rows of a relation that was not analysed.
 const NEVER_COUNTED: f64 = -1.0;
+/// The bytes of a page.
+const PAGE: u64 = 8192;
 
 pub(super) fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -> Value<'a> {
     let view = row.is_view();
@@ -140,13 +158,17 @@ pub(super) fn pg_class<'a>(input: &'a Input, row: &Relation<'a>, column: &str) -
         "oid" => Cell::Int(row.oid()),
         "relname" => Cell::text(row.name()),
         "relnamespace" => Cell::Int(row.namespace_oid()),
-        "reltype" => match row {
-            Relation::Lake(_, table) => Cell::Int(oids::row_type(table.id)),
-            Relation::System(..) => return None,
-        },
+        "reltype" => Cell::Int(row.row_type()),
         "relowner" => Cell::Int(oids::OWNER),
         "relam" if !view => Cell::Int(oids::HEAP),
         "relfilenode" if !view => Cell::Int(row.oid()),
+        "relpages" => match row {
+            Relation::Lake(_, table) => {
+                let pages = table.file_bytes.unwrap_or(0).div_ceil(PAGE);
+                Cell::Int(i64::from(i32::try_from(pages).unwrap_or(i32::MAX)))
+            }
+            Relation::System(..) => return None,
+        },
         "reltuples" => Cell::Float(match row {
             Relation::Lake(_, table) => table.row_count.map_or(NEVER_COUNTED, |rows| rows as f64),
             Relation::System(..) => NEVER_COUNTED,
@@ -438,6 +460,14 @@ pub(super) fn pg_stat_tables<'a>(row: &Relation<'a>, column: &str) -> Value<'a> 
         "relid" => Cell::Int(row.oid()),
         "schemaname" => Cell::text(row.namespace()),
         "relname" => Cell::text(row.name()),
+        // As many as the last ANALYZE found.
+        "n_live_tup" => match row {
+            Relation::Lake(_, table) => {
+                let rows = table.row_count.map(i64::try_from);
+                Cell::Int(rows.map_or(0, |rows| rows.unwrap_or(i64::MAX)))
+            }
+            Relation::System(..) => return counter(column),
+        },
         // A table without indexes has no numbers of them. Nothing else is counted.
         "idx_scan" | "idx_tup_fetch" | "idx_blks_read" | "idx_blks_hit" => return None,
         _ if column.starts_with("toast_") || column.starts_with("tidx_") => return None,

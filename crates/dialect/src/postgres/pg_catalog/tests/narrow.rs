@@ -237,6 +237,40 @@ async fn questions_about_one_table_read_one_table() {
             &[],
             &[],
         ),
+        (
+            "SELECT e.typname FROM pg_type t JOIN pg_type e ON e.oid = t.typelem WHERE t.typname = '_users'",
+            1,
+            &["users"],
+            &[],
+        ),
+        (
+            "SELECT a.typname FROM pg_class c JOIN pg_type t ON t.oid = c.reltype JOIN pg_type a ON a.oid = t.typarray \
+             WHERE c.relname = 'users'",
+            1,
+            &["users"],
+            &[],
+        ),
+        // asyncpg asks for types by number.
+        (
+            "SELECT t.typname FROM pg_type t WHERE t.oid = ANY (ARRAY[1009, 2000025002])",
+            2,
+            &["users"],
+            &[],
+        ),
+        (
+            "SELECT t.typname, e.typname FROM pg_type t LEFT JOIN pg_type e ON e.oid = t.typelem WHERE t.oid IN (1009, 1007)",
+            2,
+            &[],
+            &[],
+        ),
+        // The type of a column is made of the rows of no table, and so are those of its items.
+        (
+            "SELECT t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
+             LEFT JOIN pg_type e ON e.oid = t.typelem WHERE a.attrelid = 100005",
+            1,
+            &["users"],
+            &["users"],
+        ),
         // Functions look up what they are called for.
         (
             "SELECT c.oid::regclass FROM pg_class c WHERE c.relname ~ '^(users)$' AND pg_table_is_visible(c.oid)",

@@ -220,6 +220,7 @@ async fn objects_are_found_by_name_and_by_number() {
         ("'orders'::regtype", "orders"),
         ("'analytics.v'::regtype", "analytics.v"),
         ("'orders'::regtype::oid", "2000025001"),
+        ("'pg_class'::regtype::oid", "83"),
         ("'-'::regclass::oid", "0"),
         ("'pg_catalog'::regnamespace::oid", "11"),
         ("'information_schema'::regnamespace::oid", "13000"),
@@ -252,6 +253,12 @@ async fn objects_are_found_by_name_and_by_number() {
         ),
         ("pg_describe_object(1259, 100001, 0)", "NULL"),
         ("pg_describe_object(1247, 2000025001, 0)", "type orders"),
+        ("pg_describe_object(1247, 1850025001, 0)", "type orders[]"),
+        (
+            "identity FROM pg_identify_object(1247, 1850025003, 0)",
+            "analytics.v[]",
+        ),
+        ("name FROM pg_identify_object(1247, 1850025003, 0)", "_v"),
         (
             "identity FROM pg_identify_object(1259, 100003, 1)",
             "curated.orders.order_id",

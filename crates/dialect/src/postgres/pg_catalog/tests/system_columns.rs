@@ -65,7 +65,7 @@ fn states_have_increasing_numbers() {
 async fn types_tell_of_rows_and_domains() {
     let rows = run(
         "SELECT c.relname, t.typname, t.typtype, t.typrelid = c.oid \
-         FROM pg_class c JOIN pg_type t ON t.oid = c.reltype ORDER BY 1",
+         FROM pg_class c JOIN pg_type t ON t.oid = c.reltype WHERE c.oid > 16383 ORDER BY 1",
     );
     assert_eq!(
         rows.await,
@@ -74,6 +74,24 @@ async fn types_tell_of_rows_and_domains() {
             ["orders", "orders", "c", "true"],
             ["users", "users", "c", "true"],
             ["v", "v", "c", "true"],
+        ]
+    );
+    // Each relation has a type of its rows, which has a type of arrays.
+    let rows = run(
+        "SELECT count(*) = (SELECT count(*) FROM pg_class), count(DISTINCT t.oid) = count(*), count(DISTINCT a.oid) = count(*) \
+         FROM pg_class c JOIN pg_type t ON t.oid = c.reltype AND t.typrelid = c.oid \
+         JOIN pg_type a ON a.oid = t.typarray AND a.typelem = t.oid",
+    );
+    assert_eq!(rows.await, [["true", "true", "true"]]);
+    let rows = run(
+        "SELECT a.typname, a.typtype, a.typcategory, a.typelem, a.typrelid, e.typname \
+         FROM pg_type a JOIN pg_type e ON e.oid = a.typelem WHERE a.typname IN ('_users', '_pg_class') ORDER BY 1",
+    );
+    assert_eq!(
+        rows.await,
+        [
+            ["_pg_class", "b", "A", "83", "0", "pg_class"],
+            ["_users", "b", "A", "2000025002", "0", "users"],
         ]
     );
     let rows = run(

@@ -33,6 +33,9 @@ const READ_COLUMNS: u64 = 32 * 1024;
 /// How long it is known that a column was read.
 const READ_FOR: Duration = Duration::from_secs(600);
 
+/// How long a column is kept that no query reads: longer than most dashboards wait between two readings.
+const KEPT_FOR: Duration = Duration::from_secs(2 * 3600);
+
 /// Columns of row groups of which it is known that the cache has no place for them.
 const REFUSED_COLUMNS: u64 = 32 * 1024;
 
@@ -60,6 +63,8 @@ struct Inner {
     refused: Cache<u64, ()>,
     /// Bytes; 0: nothing is kept.
     capacity: u64,
+    /// Whether scans test conditions before they decode other columns.
+    tests_early: bool,
     /// Bytes of what is being filled.
     filling: AtomicUsize,
     hits: AtomicU64,
@@ -145,11 +150,22 @@ impl ColumnCache {
     /// `capacity`: bytes of decoded columns, those that are being decoded included. 0: none is
     /// kept.
     pub fn new(capacity: u64) -> Self {
+        Self::with(capacity, true)
+    }
+
+    /// Nothing is kept, and all files are read by DataFusion's decoder.
+    #[cfg(test)]
+    pub(in crate::format::parquet) fn none() -> Self {
+        Self::with(0, false)
+    }
+
+    fn with(capacity: u64, tests_early: bool) -> Self {
         let columns = Cache::builder()
             .max_capacity(capacity - capacity / BEING_FILLED - capacity / INDEXES)
             .weigher(|key: &ColumnKey, column: &Arc<KeptColumn>| {
                 u32::try_from(key.file.bytes() + column.bytes()).unwrap_or(u32::MAX)
             })
+            .time_to_idle(KEPT_FOR)
             .build();
         let indexes = Cache::builder()
             .max_capacity(capacity / INDEXES)
@@ -158,6 +174,7 @@ impl ColumnCache {
                 let bytes = of_key + index.metadata.memory_size();
                 u32::try_from(bytes).unwrap_or(u32::MAX)
             })
+            .time_to_idle(KEPT_FOR)
             .build();
         let read = Cache::builder()
             .max_capacity(if capacity == 0 { 0 } else { READ_COLUMNS })
@@ -176,6 +193,7 @@ impl ColumnCache {
                 read,
                 refused,
                 capacity,
+                tests_early,
                 filling: AtomicUsize::new(0),
                 hits: AtomicU64::new(0),
             }),
@@ -185,6 +203,11 @@ impl ColumnCache {
     /// Whether anything is ever kept.
     pub fn is_on(&self) -> bool {
         self.inner.capacity > 0
+    }
+
+    /// Whether conditions are tested before other columns are decoded, where nothing is kept.
+    pub(super) fn tests_early(&self) -> bool {
+        self.inner.tests_early
     }
 
     /// Bytes of the columns that are kept, and of indexes of pages.
@@ -207,12 +230,23 @@ impl ColumnCache {
         self.inner.indexes.run_pending_tasks();
     }
 
+    /// Lets go of what no query has read for long, and returns whether there was any. Without that, it is
+    /// kept until another query reads a column.
+    pub fn let_go_of_unread(&self) -> bool {
+        let inner = &self.inner;
+        let before = inner.columns.weighted_size() + inner.indexes.weighted_size();
+        self.bytes() < before
+    }
+
     /// The index of a file's pages, if it is kept.
     pub(super) fn index(&self, key: &IndexKey) -> Option<Arc<PageIndex>> {
         self.inner.indexes.get(key)
     }
 
     pub(super) fn keep_index(&self, key: IndexKey, index: &Arc<PageIndex>) {
+        if !self.is_on() {
+            return;
+        }
         let indexes = &self.inner.indexes;
         indexes.insert(key, Arc::clone(index));
         indexes.run_pending_tasks();

@@ -128,6 +128,28 @@ impl Condition {
         }
     }
 
+    /// Whether it, or a part of it, is tested by kinds of values only: never on values that are decoded.
+    pub(super) fn is_by_kinds(&self) -> bool {
+        match self {
+            Self::OfColumn(part) => part.is_costly,
+            Self::OfRows(_) => false,
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::is_by_kinds),
+        }
+    }
+
+    /// Adds the places of the columns that it reads.
+    pub(super) fn add_places(&self, places: &mut BTreeSet<usize>) {
+        match self {
+            Self::OfColumn(part) => {
+                places.insert(part.place);
+            }
+            Self::OfRows(part) => places.extend(&part.places),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().for_each(|part| part.add_places(places));
+            }
+        }
+    }
+
     /// Whether it takes next to no time beside making a row.
     pub(super) fn is_cheap(&self) -> bool {
         self.cost() == 0

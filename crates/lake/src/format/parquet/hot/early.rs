@@ -10,6 +10,7 @@
 //! worth it, or that fails, is left to the operator. Nothing is read less for this, and the query is charged
 //! for all columns.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::BooleanBufferBuilder;
@@ -31,7 +32,7 @@ use super::filter::BATCHES;
 use crate::key_set::{KeyLookup, without_bounds};
 
 /// Rows after which it is seen whether a condition leaves enough of them out.
-const TRIED: usize = 1 << 15;
+pub(super) const TRIED: usize = 1 << 15;
 
 /// The share of rows that it leaves out at least, as a divisor.
 const WORTH: usize = 4;
@@ -84,7 +85,13 @@ impl EarlyFilter {
 
     /// The conditions as they are now, in the order in which they are tested.
     fn now(&self) -> Vec<Condition> {
-        let mut parts = self.fixed.clone();
+        let parts = self.fixed.iter().cloned().chain(self.changed());
+        Condition::all(parts).into_parts()
+    }
+
+    /// What the conditions that joins and sorts fill are now.
+    fn changed(&self) -> Vec<Condition> {
+        let mut parts = Vec::new();
         for filter in &self.changing {
             if let Some(lookup) = without_bounds(filter) {
                 parts.extend(tested(&lookup, &self.schema));
@@ -96,7 +103,26 @@ impl EarlyFilter {
                 parts.extend(tested(part, &self.schema));
             }
         }
-        Condition::all(parts).into_parts()
+        parts
+    }
+
+    /// The conditions as they are tested on columns that are being decoded. `None`: there are none.
+    pub(super) fn while_decoded(&self) -> Option<WhileDecoded> {
+        let mut changed = self.changed();
+        changed.retain(|condition| !condition.is_by_kinds());
+        let changes = !changed.is_empty();
+        let fixed = self.fixed.iter();
+        let fixed = fixed.filter(|condition| !condition.is_by_kinds()).cloned();
+        let conditions = Condition::all(fixed.chain(changed)).into_parts();
+        let mut places = BTreeSet::new();
+        for condition in &conditions {
+            condition.add_places(&mut places);
+        }
+        (!conditions.is_empty()).then(|| WhileDecoded {
+            conditions: conditions.into_iter().map(Tried::new).collect(),
+            places: places.into_iter().collect(),
+            changes,
+        })
     }
 
     /// Of these rows of a row group, those that may pass. `kept`: all columns that are read, with as many
@@ -113,14 +139,8 @@ impl EarlyFilter {
         while passing.len() < rows.len() {
             let at = passing.len();
             let count = batch_size.max(1).min(rows.len() - at);
-            let mut left = rows.slice(at, count);
-            for condition in &mut conditions {
-                if !left.has_true() {
-                    break;
-                }
-                left = condition.passing(kept, at, left);
-            }
-            passing.append_buffer(&left);
+            let left = rows.slice(at, count);
+            passing.append_buffer(&those_that_pass(&mut conditions, kept, at, left));
             batches += 1;
             if batches % BATCHES == 0 {
                 tokio::task::yield_now().await;
@@ -128,6 +148,52 @@ impl EarlyFilter {
         }
         passing.finish()
     }
+}
+
+/// Conditions that are tested on columns which are being decoded.
+pub(super) struct WhileDecoded {
+    conditions: Vec<Tried>,
+    /// The columns that they read, by their places among all that are read, in ascending order.
+    places: Vec<usize>,
+    /// Whether a join or a sort filled one of them: the operator above may not test it.
+    changes: bool,
+}
+
+impl WhileDecoded {
+    /// The columns that the conditions read, by their places among all that are read, in ascending
+    /// order.
+    pub(super) fn places(&self) -> &[usize] {
+        &self.places
+    }
+
+    /// Whether rows are left out that would otherwise be passed on by the operator above.
+    pub(super) fn changes(&self) -> bool {
+        self.changes
+    }
+
+    /// Of so many rows, those that may pass. `columns`: all that are read, of which those that the
+    /// conditions read have these rows.
+    pub(super) fn passing(&mut self, columns: &[Arc<KeptColumn>], rows: usize) -> BooleanBuffer {
+        let all = BooleanBuffer::new_set(rows);
+        those_that_pass(&mut self.conditions, columns, 0, all)
+    }
+}
+
+/// Of the rows from `from` on that are among these, those that may pass all conditions.
+fn those_that_pass(
+    conditions: &mut [Tried],
+    kept: &[Arc<KeptColumn>],
+    from: usize,
+    among: BooleanBuffer,
+) -> BooleanBuffer {
+    let mut left = among;
+    for condition in conditions {
+        if !left.has_true() {
+            break;
+        }
+        left = condition.passing(kept, from, left);
+    }
+    left
 }
 
 /// A condition, and how many rows it was true for.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use arrow::buffer::{BooleanBuffer, Buffer};
 
-use super::packed::Values;
+use super::packed::{Values, joined};
 
 /// The bits of a word.
 const WORD: usize = 64;
@@ -23,6 +23,11 @@ pub(super) fn between(
     Some(match values {
         Values::Bytes1(numbers) => within(numbers.get(rows)?, least as u8, greatest as u8),
         Values::Bytes2(numbers) => within(numbers.get(rows)?, least as u16, greatest as u16),
+        Values::Bytes3(numbers) => {
+            let (low, high) = numbers.parts(rows)?;
+            let (least, greatest) = (least as u32, greatest as u32);
+            flagged_threes(low, high, |number| (number >= least) & (number <= greatest))
+        }
         Values::Bytes4(numbers) => within(numbers.get(rows)?, least as u32, greatest as u32),
         Values::Bytes8(numbers) => within(numbers.get(rows)?, least, greatest),
     })
@@ -53,7 +58,7 @@ pub(super) fn of_table(
     Some(match values {
         Values::Bytes1(numbers) => flagged(numbers.get(rows)?, |number| flag(number.into())),
         Values::Bytes2(numbers) => flagged(numbers.get(rows)?, |number| flag(number.into())),
-        Values::Bytes4(_) | Values::Bytes8(_) => return None,
+        Values::Bytes3(_) | Values::Bytes4(_) | Values::Bytes8(_) => return None,
     })
 }
 
@@ -82,6 +87,28 @@ fn flagged<N: Copy>(numbers: &[N], is_set: impl Fn(N) -> bool) -> BooleanBuffer 
     BooleanBuffer::new(Buffer::from_vec(words), 0, numbers.len())
 }
 
+/// As [`flagged`], of numbers of 3 bytes. `high`: the third ones, as many.
+fn flagged_threes(low: &[u16], high: &[u8], is_set: impl Fn(u32) -> bool) -> BooleanBuffer {
+    let mut words: Vec<u64> = Vec::with_capacity(low.len().div_ceil(WORD));
+    let (whole_low, rest_low) = low.as_chunks::<WORD>();
+    let (whole_high, rest_high) = high.as_chunks::<WORD>();
+    for (low, high) in whole_low.iter().zip(whole_high) {
+        let mut flags = [0_u8; WORD];
+        for ((flag, low), high) in flags.iter_mut().zip(low).zip(high) {
+            *flag = u8::from(is_set(joined(*low, *high)));
+        }
+        words.push(packed(&flags).to_le());
+    }
+    if !rest_low.is_empty() {
+        let mut flags = [0_u8; WORD];
+        for ((flag, low), high) in flags.iter_mut().zip(rest_low).zip(rest_high) {
+            *flag = u8::from(is_set(joined(*low, *high)));
+        }
+        words.push(packed(&flags).to_le());
+    }
+    BooleanBuffer::new(Buffer::from_vec(words), 0, low.len())
+}
+
 /// The bits of bytes that are 0 or 1, the first one lowest.
 fn packed(flags: &[u8; WORD]) -> u64 {
     // The product has the first byte's flag at its bit 56, the second one's at 57, and so on.
@@ -98,6 +125,7 @@ fn packed(flags: &[u8; WORD]) -> u64 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::packed::Threes;
     use super::*;
 
     fn numbers(count: usize) -> Vec<u64> {
@@ -124,10 +152,12 @@ mod tests {
             let numbers = numbers(count);
             let ones: Vec<u8> = numbers.iter().map(|n| *n as u8).collect();
             let twos: Vec<u16> = numbers.iter().map(|n| *n as u16).collect();
+            let threes = numbers.iter().map(|n| *n as u32 & 0xFF_FFFF);
             let fours: Vec<u32> = numbers.iter().map(|n| *n as u32).collect();
             let all = [
                 (Values::Bytes1(ones.into()), 0xFF_u64),
                 (Values::Bytes2(twos.into()), 0xFFFF),
+                (Values::Bytes3(Threes::of(threes)), 0xFF_FFFF),
                 (Values::Bytes4(fours.into()), 0xFFFF_FFFF),
                 (Values::Bytes8(numbers.clone().into()), u64::MAX),
             ];

@@ -29,6 +29,7 @@ use super::chosen::{Beside, Chosen};
 use super::column::KeptColumn;
 use super::early::EarlyFilter;
 use super::filter::{Chunks, RowFilter};
+use super::late::Late;
 use super::narrow::Chunk;
 use super::pruning::{LivePruning, PlannedGroup};
 use crate::meter::QueryMeter;
@@ -45,13 +46,17 @@ pub(super) struct Groups {
     pub output: Output,
     /// Leaves out rows.
     pub filter: Option<Arc<RowFilter>>,
-    /// Leaves out rows of columns that are all kept.
+    /// Leaves out rows of columns that are all kept, or none of which is.
     pub early: Option<Arc<EarlyFilter>>,
+    /// Whether columns of conditions are decoded before the others.
+    pub is_late: bool,
     pub reader: LakeReader,
     /// Counts what the reader fetches. The query is charged here.
     pub fetched: Arc<QueryMeter>,
     pub meter: Arc<QueryMeter>,
     pub metadata: ArrowReaderMetadata,
+    /// The same without the index of pages.
+    pub plain: ArrowReaderMetadata,
     pub batch_size: usize,
     pub left: VecDeque<PlannedGroup>,
     pub current: Option<Current>,
@@ -98,6 +103,8 @@ pub(super) enum Current {
     Chosen(Chosen),
     /// Some rows, of columns some of which are kept.
     Beside(Box<Beside>),
+    /// Columns none of which is kept.
+    Late(Box<Late>),
 }
 
 /// A row group of which columns are decoded, or all rows are read.
@@ -161,6 +168,8 @@ impl Groups {
                 Box::pin(self.filtered(&filter, planned)).await?
             } else if let Some(kept) = self.kept_to_choose(&planned) {
                 Box::pin(self.chosen(&planned, kept)).await?
+            } else if let Some(conditions) = self.tested_first(&planned) {
+                Box::pin(self.late(planned, conditions)).await?
             } else if let Some(rows) = planned.rows {
                 let group = self.begin_of_rows(planned.group, rows).await?;
                 Some(Current::Decoded(group))
@@ -177,6 +186,7 @@ impl Groups {
             Some(Current::Decoded(group)) => group.next(&self.output.read, self.batch_size)?,
             Some(Current::Chosen(chosen)) => chosen.next(self.batch_size)?,
             Some(Current::Beside(beside)) => beside.next(self.batch_size)?,
+            Some(Current::Late(late)) => late.next()?,
             None => None,
         };
         read.map(|read| self.output.of(&read)).transpose()
@@ -356,7 +366,7 @@ impl Groups {
         }
     }
 
-    async fn read(&mut self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
+    pub(super) async fn read(&mut self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
         let before = self.fetched.fetched();
         let read = self.reader.get_byte_ranges(ranges).await;
         let after = self.fetched.fetched();

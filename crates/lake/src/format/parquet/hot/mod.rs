@@ -10,7 +10,8 @@
 //!
 //! Where a scan filters rows, only its conditions need whole columns (`filled.rs`). Where an operator above
 //! does, rows that fail are not made of columns that are all kept (`early.rs`). Conditions are tested on what is
-//! kept, without making values of it (`condition.rs`).
+//! kept, without making values of it (`condition.rs`). Of files nothing of which is kept, columns of conditions
+//! are decoded before the others (`late.rs`).
 //!
 //! A column of a file is kept once a second query reads it. Queries are charged for what they read
 //! here as if it came from the store, before they get it. What is kept is a file's own, without
@@ -31,6 +32,8 @@ mod filled;
 mod filter;
 mod flags;
 mod groups;
+mod late;
+mod listed;
 mod narrow;
 mod packed;
 mod pruning;

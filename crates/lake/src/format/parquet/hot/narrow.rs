@@ -2,8 +2,9 @@
 //!
 //! | values | kept as |
 //! |---|---|
-//! | whole numbers, decimals, dates and times | distances from the least, of 1, 2, 4 or 8 bytes |
+//! | whole numbers, decimals, dates and times | distances from the least, of 1, 2, 3, 4 or 8 bytes |
 //! | texts and bytes that repeat | the place of each among the distinct ones, of 1 or 2 bytes |
+//! | long ones that do not | one after the other, and where each ends (`listed.rs`) |
 //! | others | as they were decoded |
 //!
 //! A decimal of 16 bytes takes 4, a text of a few kinds 1 of 16. Making the values anew takes about
@@ -21,7 +22,7 @@ use arrow::error::ArrowError;
 
 use super::between::Between;
 use super::flags;
-use super::packed::{PIECE, Small, Values, pack};
+use super::packed::{PIECE, Small, Threes, Values, joined, pack};
 use super::texts::{Texts, texts};
 
 /// Some rows of a column.
@@ -53,7 +54,7 @@ impl Chunk {
         match self {
             Self::Plain(array) => array.len(),
             Self::Numbers(numbers) => numbers.distances.len(),
-            Self::Texts(texts) => texts.places().len(),
+            Self::Texts(texts) => texts.len(),
         }
     }
 
@@ -106,7 +107,7 @@ impl Chunk {
             Self::Plain(_) => None,
             Self::Numbers(numbers) => numbers.kinds(most),
             Self::Texts(texts) => {
-                let distinct = texts.distinct();
+                let distinct = texts.distinct()?;
                 (distinct.len() <= most).then(|| Ok(Arc::clone(distinct)))
             }
         }
@@ -161,7 +162,7 @@ impl Chunk {
         match self {
             Self::Plain(_) => None,
             Self::Numbers(numbers) => Some(&numbers.distances),
-            Self::Texts(texts) => Some(texts.places()),
+            Self::Texts(texts) => texts.places(),
         }
     }
 
@@ -169,7 +170,7 @@ impl Chunk {
         match self {
             Self::Plain(_) => None,
             Self::Numbers(numbers) => Some(&mut numbers.distances),
-            Self::Texts(texts) => Some(texts.places_mut()),
+            Self::Texts(texts) => texts.places_mut(),
         }
     }
 }
@@ -420,6 +421,8 @@ fn distances_of<N: Number>(data: &ArrayData) -> Option<(i128, u64, Values)> {
         Values::Bytes1(distances.map(|distance| distance as u8).collect())
     } else if fits(2) {
         Values::Bytes2(distances.map(|distance| distance as u16).collect())
+    } else if fits(3) {
+        Values::Bytes3(Threes::of(distances.map(|distance| distance as u32)))
     } else if fits(4) {
         Values::Bytes4(distances.map(|distance| distance as u32).collect())
     } else if fits(8) {
@@ -445,6 +448,11 @@ fn values<N: Number>(numbers: &Numbers, from: usize, count: usize) -> Option<Buf
     let values = match numbers.distances.values() {
         Values::Bytes1(distances) => sums(least, distances.get(rows)),
         Values::Bytes2(distances) => sums(least, distances.get(rows)),
+        Values::Bytes3(distances) => distances.parts(rows).map(|(low, high)| {
+            let distances = low.iter().zip(high);
+            let values = distances.map(|(low, high)| least.plus(joined(*low, *high).into()));
+            values.collect::<Vec<N>>()
+        }),
         Values::Bytes4(distances) => sums(least, distances.get(rows)),
         Values::Bytes8(distances) => sums(least, distances.get(rows)),
     };
@@ -474,6 +482,13 @@ fn chosen_values<N: Number>(
     let values = match numbers.distances.values() {
         Values::Bytes1(distances) => sums(least, distances.get(rows), chosen),
         Values::Bytes2(distances) => sums(least, distances.get(rows), chosen),
+        Values::Bytes3(distances) => distances.parts(rows).and_then(|(low, high)| {
+            let distance = |row: usize| Some(joined(*low.get(row)?, *high.get(row)?));
+            let values = chosen.set_indices().map(distance);
+            values
+                .map(|distance| Some(least.plus(distance?.into())))
+                .collect::<Option<Vec<N>>>()
+        }),
         Values::Bytes4(distances) => sums(least, distances.get(rows), chosen),
         Values::Bytes8(distances) => sums(least, distances.get(rows), chosen),
     };

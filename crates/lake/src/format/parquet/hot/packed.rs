@@ -4,6 +4,8 @@
 //! page of the allocator, the page stays too. So the numbers of a column are copied into pieces of
 //! memory once the column is complete. Only those of one piece are in memory twice.
 
+use std::ops::Range;
+
 use arrow::array::{PrimitiveArray, UInt8Array, UInt16Array};
 use arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::ArrowPrimitiveType;
@@ -16,23 +18,27 @@ const ALIGNED: usize = 64;
 /// of 512 KiB at most.
 pub(super) const PIECE: usize = 1 << 20;
 
-/// Numbers of 1, 2, 4 or 8 bytes, one for each row.
+/// Numbers of 1, 2, 3, 4 or 8 bytes, one for each row.
 #[derive(Debug)]
 pub(super) enum Values {
     Bytes1(ScalarBuffer<u8>),
     Bytes2(ScalarBuffer<u16>),
+    Bytes3(Threes),
     Bytes4(ScalarBuffer<u32>),
     Bytes8(ScalarBuffer<u64>),
 }
 
 impl Values {
-    fn buffer(&self) -> &Buffer {
-        match self {
-            Self::Bytes1(values) => values.inner(),
-            Self::Bytes2(values) => values.inner(),
-            Self::Bytes4(values) => values.inner(),
-            Self::Bytes8(values) => values.inner(),
-        }
+    /// The memory that the numbers are in.
+    fn buffers(&self) -> impl Iterator<Item = &Buffer> {
+        let (first, second) = match self {
+            Self::Bytes1(values) => (values.inner(), None),
+            Self::Bytes2(values) => (values.inner(), None),
+            Self::Bytes3(threes) => (threes.low.inner(), Some(threes.high.inner())),
+            Self::Bytes4(values) => (values.inner(), None),
+            Self::Bytes8(values) => (values.inner(), None),
+        };
+        std::iter::once(first).chain(second)
     }
 
     /// Rows.
@@ -40,20 +46,56 @@ impl Values {
         match self {
             Self::Bytes1(values) => values.len(),
             Self::Bytes2(values) => values.len(),
+            Self::Bytes3(threes) => threes.low.len(),
             Self::Bytes4(values) => values.len(),
             Self::Bytes8(values) => values.len(),
         }
     }
 
-    /// The same values in other memory. `buffer`: begins at a multiple of [`ALIGNED`].
-    fn moved(&self, buffer: Buffer) -> Self {
+    /// The same values in other memory. `next`: returns copies of the buffers, in order, that begin at a
+    /// multiple of [`ALIGNED`].
+    fn moved(&self, mut next: impl FnMut(&Buffer) -> Buffer) -> Self {
         match self {
-            Self::Bytes1(_) => Self::Bytes1(buffer.into()),
-            Self::Bytes2(_) => Self::Bytes2(buffer.into()),
-            Self::Bytes4(_) => Self::Bytes4(buffer.into()),
-            Self::Bytes8(_) => Self::Bytes8(buffer.into()),
+            Self::Bytes1(values) => Self::Bytes1(next(values.inner()).into()),
+            Self::Bytes2(values) => Self::Bytes2(next(values.inner()).into()),
+            Self::Bytes3(threes) => Self::Bytes3(Threes {
+                low: next(threes.low.inner()).into(),
+                high: next(threes.high.inner()).into(),
+            }),
+            Self::Bytes4(values) => Self::Bytes4(next(values.inner()).into()),
+            Self::Bytes8(values) => Self::Bytes8(next(values.inner()).into()),
         }
     }
+}
+
+/// Numbers of 3 bytes. Two bytes and one lie apart, so that the compiler makes vectors of loops over both:
+/// keys and amounts of a large table take a quarter less than in 4 bytes, and little more time.
+#[derive(Debug)]
+pub(super) struct Threes {
+    low: ScalarBuffer<u16>,
+    /// As many.
+    high: ScalarBuffer<u8>,
+}
+
+impl Threes {
+    /// Numbers below 2<sup>24</sup>.
+    pub(super) fn of(numbers: impl Iterator<Item = u32> + Clone) -> Self {
+        Self {
+            low: numbers.clone().map(|number| number as u16).collect(),
+            high: numbers.map(|number| (number >> 16) as u8).collect(),
+        }
+    }
+
+    /// The lower two bytes of rows, and the third ones, which [`joined`] puts together.
+    pub(super) fn parts(&self, rows: Range<usize>) -> Option<(&[u16], &[u8])> {
+        self.low.get(rows.clone()).zip(self.high.get(rows))
+    }
+}
+
+/// A number of 3 bytes.
+#[inline]
+pub(super) fn joined(low: u16, high: u8) -> u32 {
+    u32::from(low) | (u32::from(high) << 16)
 }
 
 /// A number for each row, or NULL.
@@ -85,7 +127,8 @@ impl Small {
     /// Memory that the numbers take, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let of_nulls = self.nulls.as_ref().map_or(0, |nulls| nulls.buffer().len());
-        aligned(self.values.buffer().len()) + aligned(of_nulls)
+        let of_values = self.values.buffers().map(|buffer| aligned(buffer.len()));
+        of_values.sum::<usize>() + aligned(of_nulls)
     }
 
     pub(super) fn is_valid(&self, row: usize) -> bool {
@@ -129,7 +172,9 @@ impl Small {
 
     /// Appends the numbers to a piece.
     fn append(&self, piece: &mut MutableBuffer) {
-        append(self.values.buffer(), piece);
+        for buffer in self.values.buffers() {
+            append(buffer, piece);
+        }
         if let Some(nulls) = &self.nulls {
             append(nulls.buffer(), piece);
         }
@@ -137,15 +182,16 @@ impl Small {
 
     /// Takes the numbers, which were appended, from a piece, and returns the place of the next ones.
     fn move_to(&mut self, piece: &Buffer, at: usize) -> usize {
-        let length = self.values.buffer().len();
-        let values = piece.slice_with_length(at, length);
-        self.values = self.values.moved(values);
-        let mut at = at + aligned(length);
+        let mut at = at;
+        let mut next = |buffer: &Buffer| {
+            let copy = piece.slice_with_length(at, buffer.len());
+            at += aligned(buffer.len());
+            copy
+        };
+        self.values = self.values.moved(&mut next);
         if let Some(nulls) = &mut self.nulls {
-            let length = nulls.buffer().len();
-            let bits = piece.slice_with_length(at, length);
+            let bits = next(nulls.buffer());
             *nulls = NullBuffer::new(BooleanBuffer::new(bits, 0, nulls.len()));
-            at += aligned(length);
         }
         at
     }

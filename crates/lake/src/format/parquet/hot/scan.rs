@@ -41,7 +41,8 @@ use super::groups::{Column, Groups, Output};
 use super::pruning::{LivePruning, PlannedGroup, PruningOptions, RowGroups};
 use crate::meter::QueryMeter;
 
-/// A scan of files, some of whose columns may be hot.
+/// A scan of files, some of whose columns may be hot, or whose conditions are tested before other columns
+/// are decoded.
 pub(in crate::format::parquet) struct HotScan {
     cache: ColumnCache,
     readers: Arc<LakeReaderFactory>,
@@ -88,8 +89,7 @@ impl HotScan {
         let options = &source.table_parquet_options().global;
         let table = source.table_schema();
         // A limit may end within a row group.
-        let is_plain = cache.is_on()
-            && config.limit.is_none()
+        let is_plain = config.limit.is_none()
             && !options.reorder_filters
             && options.coerce_int96.is_none()
             && table.virtual_columns().is_empty();
@@ -106,7 +106,9 @@ impl HotScan {
         let columns = columns.flat_map(|expr| collect_columns(&expr));
         let columns = columns.filter(|column| column.index() < in_files);
         let names: BTreeSet<String> = columns.map(|column| column.name().to_owned()).collect();
-        if names.is_empty() || (filters_rows && predicate.is_none()) {
+        let is_tested = cache.tests_early() && predicate.is_some() && !filters_rows;
+        let may_be_read = cache.is_on() || is_tested;
+        if names.is_empty() || !may_be_read || (filters_rows && predicate.is_none()) {
             return Ok(None);
         }
         Ok(Some(Self {
@@ -126,7 +128,8 @@ impl HotScan {
         }))
     }
 
-    /// Opens a file, if another query has read some of the columns lately.
+    /// Opens a file, if another query has read some of the columns lately, or there are conditions that are
+    /// tested here.
     ///
     /// # Errors
     /// Those of DataFusion's opener.
@@ -143,7 +146,9 @@ impl HotScan {
                 hot.insert(name);
             }
         }
-        if hot.is_empty() || file.arrow_schema.is_some() {
+        let may_be_late = self.cache.tests_early() && !self.filters_rows;
+        let is_cold = hot.is_empty() && !(may_be_late && self.predicate.is_some());
+        if is_cold || file.arrow_schema.is_some() {
             return Ok(cold(file));
         }
 
@@ -196,6 +201,13 @@ impl HotScan {
             return Ok(cold(file));
         };
 
+        let early = predicate.as_ref().filter(|_| !self.filters_rows);
+        let early = early.map(|predicate| EarlyFilter::of(predicate, &schema, &roots));
+        let early = early.transpose()?.flatten();
+        if hot.is_empty() && early.is_none() {
+            return Ok(cold(file));
+        }
+
         let groups = RowGroups::of(
             self.pruning,
             predicate.clone(),
@@ -208,6 +220,7 @@ impl HotScan {
         if groups.have_bloom_filters(&metadata) {
             return Ok(cold(file));
         }
+        let plain = metadata.clone();
         let needs_index = groups.need_page_index(&metadata);
         if needs_index {
             let index = Box::pin(self.page_index(&state, &metadata, &mut reader)).await?;
@@ -254,9 +267,6 @@ impl HotScan {
             }));
         };
 
-        let early = predicate.as_ref().filter(|_| !self.filters_rows);
-        let early = early.map(|predicate| EarlyFilter::of(predicate, &schema, &roots));
-        let early = early.transpose()?.flatten();
         for metric in metrics.clone_inner().iter() {
             self.metrics.register(Arc::clone(metric));
         }
@@ -272,10 +282,12 @@ impl HotScan {
             output: Output::new(&projection, &schema, &projected, &self.output)?,
             filter: filter.map(Arc::new),
             early: early.map(Arc::new),
+            is_late: may_be_late,
             reader: LakeReader::new(&self.readers, file, Arc::clone(&fetched)),
             fetched,
             meter: Arc::clone(meter),
             metadata,
+            plain,
             batch_size: self.batch_size,
             left: planned.groups.into(),
             current: None,

@@ -12,6 +12,7 @@ use arrow::datatypes::ByteViewType;
 use arrow::error::ArrowError;
 use datafusion::common::HashMap;
 
+use super::listed::Listed;
 use super::narrow::{Chunk, too_few};
 use super::packed::{Small, Values};
 
@@ -31,35 +32,69 @@ const MANY: usize = 1 << 16;
 /// Values of which it is seen whether some repeat.
 const TRIED: usize = 1024;
 
+/// Texts in less memory than views of them take.
+#[derive(Debug)]
+pub(super) enum Texts {
+    /// Of which few are distinct.
+    Placed(Placed),
+    /// Most of which are distinct and long.
+    Listed(Listed),
+}
+
 /// Texts of which few are distinct.
 #[derive(Debug)]
-pub(super) struct Texts {
+pub(super) struct Placed {
     /// For each row its place among the distinct texts, of one or two bytes.
     places: Small,
     distinct: ArrayRef,
 }
 
 impl Texts {
-    pub(super) fn places(&self) -> &Small {
-        &self.places
+    /// Rows.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Placed(placed) => placed.places.len(),
+            Self::Listed(listed) => listed.len(),
+        }
     }
 
-    pub(super) fn places_mut(&mut self) -> &mut Small {
-        &mut self.places
+    /// The places of the rows among the distinct texts, if few are distinct.
+    pub(super) fn places(&self) -> Option<&Small> {
+        match self {
+            Self::Placed(placed) => Some(&placed.places),
+            Self::Listed(_) => None,
+        }
     }
 
-    pub(super) fn distinct(&self) -> &ArrayRef {
-        &self.distinct
+    pub(super) fn places_mut(&mut self) -> Option<&mut Small> {
+        match self {
+            Self::Placed(placed) => Some(&mut placed.places),
+            Self::Listed(_) => None,
+        }
+    }
+
+    /// The distinct texts, if they are few.
+    pub(super) fn distinct(&self) -> Option<&ArrayRef> {
+        match self {
+            Self::Placed(placed) => Some(&placed.distinct),
+            Self::Listed(_) => None,
+        }
     }
 
     /// Memory that it holds, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.places.bytes() + self.distinct.get_array_memory_size()
+        match self {
+            Self::Placed(placed) => placed.places.bytes() + placed.distinct.get_array_memory_size(),
+            Self::Listed(listed) => listed.bytes(),
+        }
     }
 
     /// Rows from `from` on; there are as many as `count`.
     pub(super) fn rows(&self, from: usize, count: usize) -> Result<ArrayRef, ArrowError> {
-        take(&self.distinct, &self.places_from(from, count)?, None)
+        match self {
+            Self::Placed(placed) => take(&placed.distinct, &placed.places_from(from, count)?, None),
+            Self::Listed(listed) => Ok(listed.rows(from, count)),
+        }
     }
 
     /// Of the rows from `from` on, those for which `chosen`, which has no NULLs, is true.
@@ -68,10 +103,17 @@ impl Texts {
         from: usize,
         chosen: &BooleanArray,
     ) -> Result<ArrayRef, ArrowError> {
-        let places = self.places_from(from, chosen.len())?;
-        take(&self.distinct, &filter(&places, chosen)?, None)
+        match self {
+            Self::Placed(placed) => {
+                let places = placed.places_from(from, chosen.len())?;
+                take(&placed.distinct, &filter(&places, chosen)?, None)
+            }
+            Self::Listed(listed) => listed.chosen(from, chosen),
+        }
     }
+}
 
+impl Placed {
     fn places_from(&self, from: usize, count: usize) -> Result<ArrayRef, ArrowError> {
         let of_one_byte: Option<UInt8Array> = self.places.bytes_from(from, count);
         if let Some(places) = of_one_byte {
@@ -97,10 +139,14 @@ pub(super) fn texts<T: ByteViewType>(array: &GenericByteViewArray<T>) -> Result<
             Values::Bytes2(places.map(|place| *place as u16).collect())
         };
         let each = (0..distinct.len()).map(Some);
-        return Ok(Chunk::Texts(Texts {
+        return Ok(Chunk::Texts(Texts::Placed(Placed {
             places: Small::new(values, array.nulls()),
             distinct: exact::<T>(&distinct, each)?,
-        }));
+        })));
+    }
+    let long = distinct.iter().filter_map(|value| long::<T>(value));
+    if let Some(listed) = Listed::of(array, long.map(<[u8]>::len).sum())? {
+        return Ok(Chunk::Texts(Texts::Listed(listed)));
     }
     let rows = places.iter().enumerate();
     let rows = rows.map(|(row, place)| array.is_valid(row).then_some(*place as usize));

@@ -51,7 +51,7 @@ pub(super) async fn same_each_time(lake: &Lake, sql: &str) -> Vec<u64> {
         store: Arc::clone(&lake.store),
         roots: Arc::clone(&lake.roots),
         footers: lake.footers.clone(),
-        hot: ColumnCache::new(0),
+        hot: ColumnCache::none(),
         table: Arc::clone(&lake.table),
         max_statistics_files: lake.max_statistics_files,
     };
@@ -70,7 +70,7 @@ pub(super) async fn same_each_time(lake: &Lake, sql: &str) -> Vec<u64> {
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> i64 {
+    pub(super) fn below(&mut self, limit: u64) -> i64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

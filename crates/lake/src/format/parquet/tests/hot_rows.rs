@@ -9,7 +9,7 @@ use super::row_filters::Filtering;
 use super::*;
 
 /// A file of many pages.
-fn paged(rows: &RecordBatch, group: usize, page: usize) -> Vec<u8> {
+pub(super) fn paged(rows: &RecordBatch, group: usize, page: usize) -> Vec<u8> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(group))
@@ -23,7 +23,7 @@ fn paged(rows: &RecordBatch, group: usize, page: usize) -> Vec<u8> {
     bytes
 }
 
-type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
+pub(super) type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 /// What a query reads where rows are filtered, and how many rows were left out.
 async fn filtered(lake: &Lake, sql: &str) -> (Read, usize) {
@@ -32,7 +32,7 @@ async fn filtered(lake: &Lake, sql: &str) -> (Read, usize) {
 }
 
 /// What a query reads with these rules, and how many rows its scans left out.
-async fn measured(lake: &Lake, sql: &str, rules: Vec<Rule>) -> (Read, usize) {
+pub(super) async fn measured(lake: &Lake, sql: &str, rules: Vec<Rule>) -> (Read, usize) {
     let meter = Arc::new(QueryMeter::new(None));
     let (context, _) = lake.context(&meter, rules).await.unwrap();
     let frame = context.sql(sql).await.unwrap();
@@ -59,7 +59,7 @@ async fn measured(lake: &Lake, sql: &str, rules: Vec<Rule>) -> (Read, usize) {
 #[tokio::test]
 async fn rows_of_hot_columns_are_filtered_for_the_same_charge() {
     let mut lake = lake().await;
-    lake.hot = ColumnCache::new(0);
+    lake.hot = ColumnCache::none();
     let mut random = Random(0x2545_F491_4F6C_DD1D);
     let rows = mixed(&mut random, 30_000..60_000);
     lake.put("d", paged(&rows, 25_000, 500)).await;
@@ -102,7 +102,7 @@ async fn rows_of_hot_columns_are_filtered_for_the_same_charge() {
 #[tokio::test]
 async fn rows_that_fail_are_not_made_of_kept_columns() {
     let mut lake = lake().await;
-    lake.hot = ColumnCache::new(0);
+    lake.hot = ColumnCache::none();
     let mut random = Random(0x2545_F491_4F6C_DD1D);
     let rows = mixed(&mut random, 30_000..60_000);
     lake.put("d", paged(&rows, 25_000, 500)).await;
@@ -223,7 +223,7 @@ async fn same_filtered_each_time(lake: &Lake, sql: &str, times: usize) -> Vec<u6
         store: Arc::clone(&lake.store),
         roots: Arc::clone(&lake.roots),
         footers: lake.footers.clone(),
-        hot: ColumnCache::new(0),
+        hot: ColumnCache::none(),
         table: Arc::clone(&lake.table),
         max_statistics_files: lake.max_statistics_files,
     };

@@ -15,6 +15,7 @@ mod hot;
 mod hot_rows;
 mod index;
 mod lake_files;
+mod late;
 mod mutations;
 mod names;
 mod parquet_testing;

@@ -68,6 +68,14 @@ impl PhysicalOptimizerRule for Filtering {
     }
 }
 
+/// A lake of which all files are read by DataFusion's decoder.
+fn decoded(columns: &[(&str, &str)]) -> Lake {
+    Lake {
+        hot: ColumnCache::none(),
+        ..Lake::new(columns)
+    }
+}
+
 /// The rows of a query, sorted, and how many rows the decoder left out.
 async fn run(
     lake: &Lake,
@@ -114,7 +122,7 @@ async fn left_out_if(lake: &Lake, sql: &str, few_of: Option<(f64, Option<(i64, i
 /// Two files of several row groups. `k` is one of 40 keys or NULL, `v` numbers the rows, `w` is
 /// wide, and `z` is 0 for half of them.
 async fn keyed() -> Lake {
-    let lake = Lake::new(&[
+    let lake = decoded(&[
         ("k", "bigint"),
         ("v", "bigint"),
         ("w", "string"),
@@ -187,7 +195,7 @@ impl Random {
 async fn random_joins_have_the_same_rows() {
     for seed in 1..=8_u64 {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        let lake = Lake::new(&[("k", "bigint"), ("v", "bigint"), ("w", "string")]);
+        let lake = decoded(&[("k", "bigint"), ("v", "bigint"), ("w", "string")]);
         let limit = 1 + random.below(80).cast_unsigned();
         for name in ["a", "b", "c"] {
             let count = 1 + random.below(900);
@@ -287,7 +295,7 @@ async fn what_may_fail_is_not_evaluated_on_rows_that_a_filter_leaves_out() {
 
 #[tokio::test]
 async fn files_with_other_types_are_read_as_before() {
-    let lake = Lake::new(&[("k", "int"), ("v", "double")]);
+    let lake = decoded(&[("k", "int"), ("v", "double")]);
     let keys = ints((0..500).map(|row| row % 50));
     let values: ArrayRef = Arc::new(Float64Array::from_iter_values((0..500).map(f64::from)));
     let wide = batch(vec![("k", keys), ("v", Arc::clone(&values))]);
@@ -314,7 +322,7 @@ async fn files_with_other_types_are_read_as_before() {
 #[tokio::test]
 async fn large_row_groups_are_read_as_before() {
     const ROWS: i64 = (2 << 20) + 1;
-    let lake = Lake::new(&[("k", "bigint"), ("v", "bigint")]);
+    let lake = decoded(&[("k", "bigint"), ("v", "bigint")]);
     let columns = |rows: i64| {
         vec![
             ("k", ints((0..rows).map(|row| row % 50))),
