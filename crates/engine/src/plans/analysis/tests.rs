@@ -137,7 +137,7 @@ fn kinds_are_found() {
         assert!(found.parts > 0);
         all |= kind;
     }
-    // Those of windows, and of what only statements have.
+    // All but windows, recursive queries, LATERAL and columns of a query outside.
     assert_eq!(all.count_ones(), 19);
     let one = LogicalPlanBuilder::empty(true).project([lit(1_i64)]);
     assert_eq!(Found::of(&one.unwrap().build().unwrap()).unwrap().kinds, 0);
