@@ -103,7 +103,7 @@ fn samples() -> Vec<(u32, LogicalPlan)> {
         (UNION, rows().union(built(rows()))),
         (
             VALUES,
-            Ok(LogicalPlanBuilder::values(vec![vec![lit(1_i64)], vec![lit(2_i64)]]).unwrap()),
+            LogicalPlanBuilder::values(vec![vec![lit(1_i64)], vec![lit(2_i64)]]),
         ),
         (
             0,
