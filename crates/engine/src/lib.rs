@@ -43,10 +43,11 @@ pub use numbers::decimal_texts::number as exact_decimal;
 pub use numbers::integer_literals::LITERAL;
 pub use numbers::open_numerics::OPEN_NUMERIC;
 pub use numbers::shown_digits::with_shown_digits;
+pub use plans::analysis::analyzed;
 pub use plans::early_types::early_schema;
 pub use plans::expressions::{
     has as has_expression, has_operator, has_values, is_comparison, named as with_own_name,
-    retyped, rewritten,
+    retyped, rewritten, type_of,
 };
 pub use plans::full_lists::without_full_lists;
 pub use plans::input_order::is_hidden_order;

@@ -4,6 +4,7 @@
 mod constants;
 mod in_place;
 mod search;
+mod types;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use datafusion::logical_expr::{
 };
 
 pub(crate) use self::constants::{applied, are_constants, made};
+pub use self::types::type_of;
 
 /// Applies `rewrite` to each expression of the plan and its subqueries, from the inside out, with
 /// the schema of the expression's columns.

@@ -1,5 +1,6 @@
 //! What plans and expressions consist of, and how they are searched, rebuilt and estimated.
 
+pub(crate) mod analysis;
 pub(crate) mod computed_limits;
 pub(crate) mod conditions;
 pub(crate) mod early_types;

@@ -67,7 +67,8 @@ impl ExprPlanner for IntervalArithmetic {
         );
         let is_duration = |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Duration);
         let is_timestamp = |expr: &Expr| kind(expr, schema, DEPTH) == Some(Kind::Timestamp);
-        let is_time_of_day = |expr: &Expr| matches!(expr.get_type(schema), Ok(DataType::Time64(_)));
+        let is_time_of_day =
+            |expr: &Expr| matches!(expressions::type_of(expr, schema), Ok(DataType::Time64(_)));
         let planned = match &op {
             BinaryOperator::Plus | BinaryOperator::Minus
                 if is_duration(&right) && is_date(&left) =>
@@ -78,7 +79,7 @@ impl ExprPlanner for IntervalArithmetic {
                 binary(left, Operator::Plus, as_timestamp(right))
             }
             BinaryOperator::Plus | BinaryOperator::Minus
-                if is_time_of_day(&left) && is_duration(&right) =>
+                if is_duration(&right) && is_time_of_day(&left) =>
             {
                 binary(left, operator(&op), as_interval(right))
             }
@@ -88,7 +89,7 @@ impl ExprPlanner for IntervalArithmetic {
                 binary(left, operator(&op), as_interval(right))
             }
             BinaryOperator::Plus
-                if self.makes_timestamps && is_time_of_day(&left) && is_timestamp(&right) =>
+                if self.makes_timestamps && is_timestamp(&right) && is_time_of_day(&left) =>
             {
                 binary(as_interval(left), Operator::Plus, right)
             }

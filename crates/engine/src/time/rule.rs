@@ -447,27 +447,26 @@ fn again(expr: Expr, field: Arc<Field>, strict: bool) -> Expr {
 /// Gives a time and a duration the same unit: coercion makes a duration of nanoseconds from a date
 /// and a time of day.
 fn same_unit(binary: BinaryExpr, schema: &DFSchema) -> BinaryExpr {
-    let micros = |expr: &Expr| {
-        matches!(
-            expr.get_type(schema),
-            Ok(DataType::Timestamp(TimeUnit::Microsecond, _))
-        )
+    let micros = |of: &DataType| matches!(of, DataType::Timestamp(TimeUnit::Microsecond, _));
+    let is_long = |of: &DataType| matches!(of, DataType::Duration(TimeUnit::Nanosecond));
+    let shortened = |duration: Box<Expr>| {
+        let target = DataType::Duration(TimeUnit::Microsecond);
+        Box::new(Expr::Cast(Cast::new(duration, target)))
     };
-    let duration = |expr: Box<Expr>| match expr.get_type(schema) {
-        Ok(DataType::Duration(TimeUnit::Nanosecond)) => {
-            let target = DataType::Duration(TimeUnit::Microsecond);
-            Box::new(Expr::Cast(Cast::new(expr, target)))
-        }
-        _ => expr,
-    };
+    let of = |expr: &Expr| expressions::type_of(expr, schema).ok();
     let BinaryExpr { left, op, right } = binary;
-    if micros(&left) {
-        let right = duration(right);
-        return BinaryExpr { left, op, right };
+    // The left side may be a long chain.
+    let of_right = of(&right).filter(|of| micros(of) || is_long(of));
+    let types = of_right.and_then(|of_right| Some((of(&left)?, of_right)));
+    match types {
+        Some((one, other)) if micros(&one) && is_long(&other) => {
+            let right = shortened(right);
+            BinaryExpr { left, op, right }
+        }
+        Some((one, other)) if is_long(&one) && micros(&other) => {
+            let left = shortened(left);
+            BinaryExpr { left, op, right }
+        }
+        _ => BinaryExpr { left, op, right },
     }
-    if micros(&right) {
-        let left = duration(left);
-        return BinaryExpr { left, op, right };
-    }
-    BinaryExpr { left, op, right }
 }

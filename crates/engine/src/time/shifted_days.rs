@@ -14,8 +14,8 @@ use arrow::datatypes::{DataType, Time64NanosecondType, TimeUnit};
 use datafusion::common::DFSchema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDFImpl,
-    Signature, Volatility,
+    BinaryExpr, ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDFImpl, Signature,
+    Volatility,
 };
 
 use super::calendar::DAY;
@@ -34,10 +34,12 @@ pub(super) fn arithmetic(binary: &BinaryExpr, schema: &DFSchema) -> Option<Expr>
         Operator::Minus => true,
         _ => return None,
     };
-    let of = |expr: &Expr| expr.get_type(schema).ok();
+    let of = |expr: &Expr| expressions::type_of(expr, schema).ok();
     let is_time = |of: &DataType| matches!(of, DataType::Time32(_) | DataType::Time64(_));
     let is_period = |of: &DataType| matches!(of, DataType::Interval(_) | DataType::Duration(_));
-    let (left, right) = (of(&binary.left)?, of(&binary.right)?);
+    // The left side may be a long chain.
+    let right = of(&binary.right).filter(|of| is_time(of) || is_period(of))?;
+    let left = of(&binary.left)?;
     let (time, to, interval) = match (left, right) {
         (left, right) if is_time(&left) && is_period(&right) => (&binary.left, left, &binary.right),
         (left, right) if !is_minus && is_period(&left) && is_time(&right) => {

@@ -18,8 +18,8 @@ use arrow::datatypes::{
 use datafusion::common::DFSchema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDFImpl,
-    Signature, Volatility,
+    BinaryExpr, ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use lakegate_error::{Code, Error};
 
@@ -38,13 +38,15 @@ pub(super) fn arithmetic(binary: &BinaryExpr, schema: &DFSchema) -> Option<Expr>
         Operator::Minus => -1,
         _ => return None,
     };
-    let of = |expr: &Expr| expr.get_type(schema).ok();
-    let (left, right) = (of(&binary.left)?, of(&binary.right)?);
+    let of = |expr: &Expr| expressions::type_of(expr, schema).ok();
     let is_zoned = |of: &DataType| match of {
         DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) => !is_utc(zone),
         _ => false,
     };
     let is_period = |of: &DataType| matches!(of, DataType::Interval(_) | DataType::Duration(_));
+    // The left side may be a long chain.
+    let right = of(&binary.right).filter(|of| is_zoned(of) || is_period(of))?;
+    let left = of(&binary.left)?;
     let (time, zone, interval) = match (&left, &right) {
         (zoned, period) if is_zoned(zoned) && is_period(period) => {
             (&binary.left, zoned, &binary.right)

@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, IntervalUnit};
 use datafusion::common::DFSchema;
+use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::Placeholder;
-use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use crate::plans::expressions::type_of;
 use crate::types::operand_types::is_short;
 
 /// Returns an operand with its type, if it is a parameter that has none and the operator takes another
@@ -34,7 +35,7 @@ fn type_beside(op: &BinaryOperator, beside: &Expr, schema: &DFSchema) -> Option<
     if !is_short(beside) {
         return None;
     }
-    match (op, beside.get_type(schema).ok()?) {
+    match (op, type_of(beside, schema).ok()?) {
         (Op::Plus, DataType::Timestamp(..) | DataType::Time64(_)) => {
             Some(DataType::Interval(IntervalUnit::MonthDayNano))
         }

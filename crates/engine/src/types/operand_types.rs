@@ -28,7 +28,7 @@ use arrow::datatypes::{DECIMAL256_MAX_PRECISION, DataType, IntervalUnit};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::numbers::{decimal_places, decimal_texts, integer_literals, open_numerics, quotients};
@@ -143,7 +143,7 @@ impl ExprPlanner for MarkedLiterals {
 }
 
 fn is_date(expr: &Expr, schema: &DFSchema) -> bool {
-    is_short(expr) && matches!(expr.get_type(schema), Ok(DataType::Date32))
+    is_short(expr) && matches!(expressions::type_of(expr, schema), Ok(DataType::Date32))
 }
 
 /// Returns a literal that has no type yet.
@@ -159,7 +159,7 @@ fn typed(text: &str, op: &BinaryOperator, beside: &Expr, schema: &DFSchema) -> O
     if !is_short(beside) {
         return None;
     }
-    let beside = beside.get_type(schema).ok()?;
+    let beside = expressions::type_of(beside, schema).ok()?;
     let data_type = type_beside(op, &beside)?;
     if matches!(data_type, DataType::Decimal128(..)) {
         // The digits decide the type, and those of other decimals are kept.
@@ -176,7 +176,10 @@ fn widened(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
         return (left, right);
     }
     let is_exact = |of: &DataType| of.is_integer() || of.is_decimal();
-    match (left.get_type(schema), right.get_type(schema)) {
+    match (
+        expressions::type_of(&left, schema),
+        expressions::type_of(&right, schema),
+    ) {
         (Ok(DataType::Float32), Ok(other)) if is_exact(&other) => {
             (cast(left, DataType::Float64), right)
         }
@@ -190,7 +193,7 @@ fn widened(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
 /// Makes a number literal that is beside a decimal the decimal that is written.
 fn exact(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
     let is_decimal = |expr: &Expr| {
-        let data_type = is_short(expr).then(|| expr.get_type(schema));
+        let data_type = is_short(expr).then(|| expressions::type_of(expr, schema));
         matches!(data_type, Some(Ok(DataType::Decimal128(..))))
     };
     if let Some(number) = common_types::written(&left) {
@@ -213,7 +216,7 @@ fn widest(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
     }
     let type_of = |operand: &Expr| {
         let of_call = decimal_places::type_of_call(operand, schema);
-        of_call.or_else(|| operand.get_type(schema).ok())
+        of_call.or_else(|| expressions::type_of(operand, schema).ok())
     };
     let (Some(one), Some(other)) = (type_of(&left), type_of(&right)) else {
         return (left, right);
@@ -244,7 +247,10 @@ fn widest(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
 fn with_integers(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
     use DataType::{Int8, Int16, Int32, Null};
     integer_literals::beside(left, right, |operand| match is_short(operand) {
-        true => matches!(operand.get_type(schema), Ok(Int8 | Int16 | Int32 | Null)),
+        true => matches!(
+            expressions::type_of(operand, schema),
+            Ok(Int8 | Int16 | Int32 | Null)
+        ),
         false => true,
     })
 }
@@ -257,7 +263,10 @@ fn rounded(op: &BinaryOperator, left: &Expr, right: &Expr, schema: &DFSchema) ->
     {
         return None;
     }
-    let types = (left.get_type(schema).ok()?, right.get_type(schema).ok()?);
+    let types = (
+        expressions::type_of(left, schema).ok()?,
+        expressions::type_of(right, schema).ok()?,
+    );
     quotients::planned(op, (left, &types.0), (right, &types.1))
 }
 
@@ -276,7 +285,10 @@ pub(crate) fn of_decimals(binary: &BinaryExpr, schema: &DFSchema) -> Option<Expr
     if !is_short(own_left) || !is_short(own_right) {
         return None;
     }
-    let (left, right) = match (own_left.get_type(schema), own_right.get_type(schema)) {
+    let (left, right) = match (
+        expressions::type_of(own_left, schema),
+        expressions::type_of(own_right, schema),
+    ) {
         (Ok(DataType::Float64), Ok(DataType::Decimal128(..))) => {
             (of_exact_parts(own_left, schema, MAX_CHAIN), None)
         }
@@ -312,7 +324,7 @@ fn of_exact_parts(value: &Expr, schema: &DFSchema, depth: usize) -> Option<Expr>
             let planned = of_decimals(&binary, schema);
             Some(planned.unwrap_or(Expr::BinaryExpr(binary)))
         }
-        value => match value.get_type(schema) {
+        value => match expressions::type_of(value, schema) {
             Ok(of) if of.is_integer() || of.is_decimal() => Some(value.clone()),
             _ => None,
         },

@@ -16,6 +16,7 @@ pub(crate) mod insert_errors;
 pub(crate) mod kept_plan;
 pub(crate) mod life;
 pub(crate) mod list_parameters;
+pub(crate) mod literal_list;
 pub(crate) mod literals;
 pub(crate) mod logical_plan;
 pub(crate) mod memory;

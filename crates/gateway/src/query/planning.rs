@@ -315,9 +315,8 @@ impl Planning {
 /// # Errors
 /// Types do not match; a parameter has no type.
 pub(crate) fn analyzed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
-    let (analyzer, options) = (state.analyzer(), state.config_options());
     without_full_lists(plan)
-        .and_then(|plan| analyzer.execute_and_check(plan, options, |_, _| {}))
+        .and_then(|plan| lakegate_engine::analyzed(state, plan))
         .map_err(from_engine)
 }
 

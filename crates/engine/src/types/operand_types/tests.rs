@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 use arrow::datatypes::{Field, Schema, TimeUnit};
+use datafusion::logical_expr::ExprSchemable;
 use datafusion::prelude::{col, lit};
 use datafusion::scalar::ScalarValue;
 

@@ -15,7 +15,9 @@ use lakegate_policy::snapshots::{self, PrunedPlan, SnapshotPlan};
 use super::{Keeper, QueryContext};
 use crate::query::kept_plan::{KeptPlan, PlanInputs};
 use crate::query::life::Phase;
+use crate::query::literal_list::is_literal_list;
 use crate::query::planning::Planning;
+use crate::query::source::QuerySource;
 
 /// The maximum number of times that a query is planned. A plan becomes outdated before it is bound
 /// to files only through commits of writes.
@@ -39,9 +41,20 @@ impl QueryContext {
         if let Some(pruned) = self.pruned_constant()? {
             return Ok(pruned);
         }
+        if self.is_short_to_plan() {
+            return Box::pin(self.prune(planned, parameters)).await;
+        }
         let (context, parameters) = (self.clone(), parameters.to_vec());
         let pruning = async move { context.prune(planned, &parameters).await };
         self.gateway.plan_for(&self.query, pruning.boxed()).await
+    }
+
+    /// Returns whether the query is planned before a planner thread would begin to.
+    fn is_short_to_plan(&self) -> bool {
+        match &self.planning.source {
+            QuerySource::Sql(statement) => is_literal_list(statement),
+            QuerySource::Substrait(_) => false,
+        }
     }
 
     /// Returns the plan that is known to read no table: nothing is left to plan.

@@ -4,6 +4,7 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, ExprSchema, ScalarValue};
 use datafusion::logical_expr::expr::{Cast, TryCast};
 use datafusion::logical_expr::{Expr, ExprSchemable};
+use lakegate_engine::type_of as type_of_value;
 use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_error::{Code, Error};
 use lakegate_lake::casts::is_opaque;
@@ -142,7 +143,7 @@ pub(super) fn operand(expr: &Expr, schema: &DFSchema) -> Operand {
         }
         _ => {}
     }
-    let Ok(of) = expr.get_type(schema) else {
+    let Ok(of) = type_of_value(expr, schema) else {
         return Operand::Open;
     };
     // What other functions, CASE and the like return may have lost the mark of `jsonb` and others.
