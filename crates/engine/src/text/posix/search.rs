@@ -1,10 +1,11 @@
 //! A compiled pattern and searches with it.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use datafusion::error::{DataFusionError, Result};
 use lakegate_error::{Code, Error};
-use regex::Regex;
+use regex::{CaptureLocations, Regex};
 
 use super::choices::{Agreement, agreement};
 use super::extents::{Extents, Span};
@@ -22,6 +23,8 @@ pub(super) struct Pattern {
     spelled: Option<String>,
     /// `None` if the crate has no such pattern.
     regex: Option<Regex>,
+    /// The groups of the last match of the crate.
+    places: Option<RefCell<CaptureLocations>>,
     /// The parts for [`Extents`], if it finds lengths and groups because those of the crate may differ.
     division: Option<Division>,
     pub(super) agreement: Agreement,
@@ -52,11 +55,13 @@ impl Pattern {
             Agreement::Always => None,
             Agreement::AtTextEnd | Agreement::Never => Some(divided(&mut tree)?),
         };
+        let places = regex.as_ref().map(Regex::capture_locations);
         Ok(Self {
             division,
             agreement,
             tree,
             spelled,
+            places: places.map(RefCell::new),
             regex,
         })
     }
@@ -245,17 +250,17 @@ impl Search<'_> {
         let (Some(regex), Some(from)) = (&self.pattern.regex, self.from) else {
             return Ok(None);
         };
-        Ok(match self.pattern.groups() {
-            0 => {
+        let places = self.pattern.places.as_ref();
+        Ok(match places.filter(|_| self.pattern.groups() > 0) {
+            None => {
                 let found = regex.find_at(self.text, from);
                 found.map(|found| vec![Some((found.start(), found.end()))])
             }
-            _ => regex.captures_at(self.text, from).map(|found| {
-                let groups = found.iter();
-                groups
-                    .map(|group| group.map(|group| (group.start(), group.end())))
-                    .collect()
-            }),
+            Some(places) => {
+                let mut places = places.borrow_mut();
+                let found = regex.captures_read_at(&mut places, self.text, from);
+                found.map(|_| (0..places.len()).map(|group| places.get(group)).collect())
+            }
         })
     }
 
