@@ -24,6 +24,7 @@ mod numeric;
 mod numeric_average;
 mod own_or_inner;
 mod running;
+mod small_spread;
 mod spread;
 mod squares;
 mod total;
