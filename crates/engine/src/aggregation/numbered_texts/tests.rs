@@ -50,7 +50,10 @@ fn context(batch: i64) -> SessionContext {
                 ("own", texts(&|n| Some(format!("text {n}")))),
                 ("none", texts(&|_| None)),
                 ("even", texts(&|n| Some((n % 2 == 0).to_string()))),
-                ("tens", texts(&|n| (n % 5 != 0).then(|| (n / 10 % 10).to_string()))),
+                (
+                    "tens",
+                    texts(&|n| (n % 5 != 0).then(|| (n / 10 % 10).to_string())),
+                ),
                 ("year", ints(&|n| (n % 13 != 0).then_some(2000 + n % 3))),
                 ("x", ints(&|n| (n % 7 != 0).then_some(n * 31 % 1009))),
             ];
