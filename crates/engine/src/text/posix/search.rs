@@ -12,7 +12,7 @@ use super::extents::{Extents, Span};
 use super::nodes::{Division, divided};
 use super::parse::parse;
 use super::spelling::spelled;
-use super::tree::{Flags, Tree};
+use super::tree::{Edge, Flags, Piece, Tree};
 use crate::limits::bounded::check_batch;
 use crate::limits::stop::{check, check_search};
 
@@ -23,6 +23,9 @@ pub(super) struct Pattern {
     spelled: Option<String>,
     /// `None` if the crate has no such pattern.
     regex: Option<Regex>,
+    /// The pattern without `.*$` at its end, if it has that and the crate finds groups: what is left of the
+    /// text need not be searched.
+    head: Option<Regex>,
     /// The groups of the last match of the crate.
     places: Option<RefCell<CaptureLocations>>,
     /// The parts for [`Extents`], if it finds lengths and groups because those of the crate may differ.
@@ -41,6 +44,7 @@ impl Pattern {
     /// Returns an error if the pattern is invalid, too large or not supported.
     pub(super) fn new(pattern: &str, flags: Flags) -> Result<Self> {
         let mut tree = parse(pattern, flags)?;
+        let head = head_of(&tree).and_then(|head| spelled(&head));
         let spelled = spelled(&tree);
         let regex = spelled.as_deref().map(Regex::new).transpose();
         let regex = regex.map_err(|error| match error {
@@ -55,9 +59,14 @@ impl Pattern {
             Agreement::Always => None,
             Agreement::AtTextEnd | Agreement::Never => Some(divided(&mut tree)?),
         };
-        let places = regex.as_ref().map(Regex::capture_locations);
+        let finds_groups = tree.groups > 0 && agreement != Agreement::Never;
+        let head = head.filter(|_| regex.is_some() && finds_groups);
+        let head = head.and_then(|head| Regex::new(&head).ok());
+        let places = head.as_ref().or(regex.as_ref());
+        let places = places.map(Regex::capture_locations);
         Ok(Self {
             division,
+            head,
             agreement,
             tree,
             spelled,
@@ -237,6 +246,39 @@ impl Pattern {
     }
 }
 
+/// Returns a pattern without `.*$` at its end, which takes all that is left of any text; `None` for other
+/// patterns.
+fn head_of(tree: &Tree) -> Option<Tree> {
+    let Piece::Sequence(pieces) = tree.pieces.get(tree.root)? else {
+        return None;
+    };
+    let [head @ .., rest, end] = pieces.as_slice() else {
+        return None;
+    };
+    let Piece::Repeat {
+        inner,
+        least: 0,
+        most: None,
+        lazy: false,
+        ..
+    } = tree.pieces.get(*rest)?
+    else {
+        return None;
+    };
+    let Piece::Class(class) = tree.pieces.get(*inner)? else {
+        return None;
+    };
+    let is_any = class.negated && class.items.is_empty();
+    let is_end = tree.pieces.get(*end)? == &Piece::Edge(Edge::TextEnd);
+    if head.is_empty() || !is_any || !is_end {
+        return None;
+    }
+    let head = Piece::Sequence(head.to_vec());
+    let mut tree = tree.clone();
+    *tree.pieces.get_mut(tree.root)? = head;
+    Some(tree)
+}
+
 pub(super) struct Search<'a> {
     pattern: &'a Pattern,
     text: &'a str,
@@ -258,8 +300,17 @@ impl Search<'_> {
             }
             Some(places) => {
                 let mut places = places.borrow_mut();
+                let head = self.pattern.head.as_ref();
+                let regex = head.unwrap_or(regex);
                 let found = regex.captures_read_at(&mut places, self.text, from);
-                found.map(|_| (0..places.len()).map(|group| places.get(group)).collect())
+                found.map(|found| {
+                    let mut groups: Groups =
+                        (0..places.len()).map(|group| places.get(group)).collect();
+                    if let (Some(whole), true) = (groups.first_mut(), head.is_some()) {
+                        *whole = Some((found.start(), self.text.len()));
+                    }
+                    groups
+                })
             }
         })
     }
