@@ -18,6 +18,7 @@
 
 mod average;
 mod distinct;
+mod few;
 mod grouped;
 mod interval;
 mod numeric;
