@@ -62,11 +62,6 @@ pub(crate) fn base(
     // The bounds of one min or max remove rows that another one needs, over an expression or
     // with FILTER (`AggrDynFilter` of `datafusion-physical-plan`, 55.2).
     settings.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
-    // After so many rows of a partition, the first step of an aggregation gives up if most of them are
-    // groups of their own. With DataFusion's 100,000, ClickBench 17 takes a third more CPU time.
-    settings
-        .execution
-        .skip_partial_aggregation_probe_rows_threshold = 32_768;
     // `InputOrder` drops the sorts whose order nothing shows.
     settings.sql_parser.enable_subquery_sort_elimination = false;
     let mut rules = Analyzer::new().rules;
