@@ -3,6 +3,7 @@
 pub(crate) mod aggregates;
 pub(crate) mod eager_groups;
 pub(crate) mod finest_groups;
+pub(crate) mod first_steps;
 pub(crate) mod grouping_keys;
 pub(crate) mod joined_texts;
 pub(crate) mod near_groups;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::prelude::SessionConfig;
 
 /// Returns the same context with another pool for memory.
 pub(crate) fn with_pool(
@@ -17,16 +18,29 @@ pub(crate) fn with_pool(
         memory_pool,
         ..RuntimeEnv::clone(&context.runtime_env())
     };
+    made_of(context, context.session_config().clone(), Arc::new(runtime))
+}
+
+/// Returns the same context with other settings.
+pub(crate) fn with_config(context: &TaskContext, config: SessionConfig) -> Arc<TaskContext> {
+    made_of(context, config, context.runtime_env())
+}
+
+fn made_of(
+    context: &TaskContext,
+    config: SessionConfig,
+    runtime: Arc<RuntimeEnv>,
+) -> Arc<TaskContext> {
     // A plan holds the functions that it calls.
     Arc::new(TaskContext::new(
         context.task_id(),
         context.session_id(),
-        context.session_config().clone(),
+        config,
         HashMap::new(),
         HashMap::new(),
         HashMap::new(),
         HashMap::new(),
-        Arc::new(runtime),
+        runtime,
     ))
 }
 

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, StringViewArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, StringViewArray, UInt32Array, UInt64Array};
 use datafusion::common::HashMap;
 
 /// Different texts, at most.
 const MOST: usize = 1 << 14;
+
+/// Bits of a number in a code: numbers from 1 to [`MOST`], and 0.
+pub(super) const BITS: u32 = 15;
 
 /// Bytes of these, at most.
 const MOST_BYTES: usize = 1 << 20;
@@ -54,36 +57,41 @@ impl Kinds {
         self.bytes + self.texts.len() * BESIDE
     }
 
-    /// Returns the number of each text, NULL for NULL. `None`: there are too many different texts.
-    pub(super) fn numbers(&mut self, texts: &StringViewArray) -> Option<UInt32Array> {
+    /// Adds the number of each text to the code of its row, in the [`BITS`] from `shift` on: 0 for NULL, and
+    /// one more than the number for a text. `None`: there are too many different texts.
+    pub(super) fn number(
+        &mut self,
+        texts: &StringViewArray,
+        shift: u32,
+        codes: &mut [u64],
+    ) -> Option<()> {
         // Equal views of one array are of equal texts, but not those of two.
         self.numbers_of_seen.fill(NONE);
-        let mut numbers = Vec::with_capacity(texts.len());
-        for (row, view) in texts.views().iter().enumerate() {
-            if texts.is_null(row) {
-                numbers.push(0);
+        let nulls = texts.nulls();
+        for (row, (view, code)) in texts.views().iter().zip(codes).enumerate() {
+            if nulls.is_some_and(|nulls| nulls.is_null(row)) {
                 continue;
             }
             let slot = slot(*view);
             let known = self.numbers_of_seen.get(slot).copied();
-            if let Some(known) = known.filter(|known| *known != NONE)
-                && self.seen.get(slot) == Some(view)
-            {
-                numbers.push(known);
-                continue;
-            }
-            let number = self.number(texts.value(row))?;
-            let seen = self.seen.get_mut(slot);
-            if let Some((seen, known)) = seen.zip(self.numbers_of_seen.get_mut(slot)) {
-                *seen = *view;
-                *known = number;
-            }
-            numbers.push(number);
+            let number = match known.filter(|known| *known != NONE) {
+                Some(known) if self.seen.get(slot) == Some(view) => known,
+                _ => {
+                    let number = self.number_of(texts.value(row))?;
+                    let seen = self.seen.get_mut(slot);
+                    if let Some((seen, known)) = seen.zip(self.numbers_of_seen.get_mut(slot)) {
+                        *seen = *view;
+                        *known = number;
+                    }
+                    number
+                }
+            };
+            *code |= (u64::from(number) + 1) << shift;
         }
-        Some(UInt32Array::new(numbers.into(), texts.nulls().cloned()))
+        Some(())
     }
 
-    fn number(&mut self, text: &str) -> Option<u32> {
+    fn number_of(&mut self, text: &str) -> Option<u32> {
         if let Some(number) = self.numbers.get(text) {
             return Some(*number);
         }
@@ -111,6 +119,14 @@ impl Kinds {
     }
 }
 
+/// Returns the numbers that codes have from the bit `shift` on, NULL for 0.
+pub(super) fn numbers(codes: &UInt64Array, shift: u32) -> UInt32Array {
+    const OF_ONE: u64 = (1 << BITS) - 1;
+    let numbers = codes.values().iter().map(|code| (code >> shift) & OF_ONE);
+    let numbers = numbers.map(|number| u32::try_from(number).ok()?.checked_sub(1));
+    numbers.collect()
+}
+
 /// Returns the place where a view is looked for.
 fn slot(view: u128) -> usize {
     let folded = (view as u64) ^ ((view >> 64) as u64).rotate_left(23);
@@ -134,10 +150,17 @@ mod tests {
                 (row % 9 != 0).then(|| format!("{kind}{}", "-of a longer text".repeat(kind % 2)))
             });
             let texts: StringViewArray = texts.collect();
-            let numbers = kinds.numbers(&texts).unwrap();
-            let again = take(&kinds.texts(), &numbers, None).unwrap();
-            assert_eq!(again.as_string_view(), &texts);
-            assert_eq!(kinds.len(), 101);
+            for shift in [0, BITS, 3 * BITS] {
+                // The numbers of another column stay.
+                let mut codes = vec![7_u64 << (2 * BITS); texts.len()];
+                kinds.number(&texts, shift, &mut codes).unwrap();
+                let codes = UInt64Array::from(codes);
+                let again = take(&kinds.texts(), &numbers(&codes, shift), None).unwrap();
+                assert_eq!(again.as_string_view(), &texts);
+                let others = numbers(&codes, 2 * BITS);
+                assert!(others.iter().all(|number| number == Some(6)));
+                assert_eq!(kinds.len(), 101);
+            }
         }
     }
 
@@ -148,15 +171,19 @@ mod tests {
             let texts = (from..from + 1000).map(|n| n.to_string());
             StringViewArray::from_iter_values(texts)
         };
-        let batches = (0..20).map(|batch| kinds.numbers(&texts(batch * 1000)).is_some());
+        let is_numbered = |kinds: &mut Kinds, texts: StringViewArray| {
+            let mut codes = vec![0; texts.len()];
+            kinds.number(&texts, 0, &mut codes).is_some()
+        };
+        let batches = (0..20).map(|batch| is_numbered(&mut kinds, texts(batch * 1000)));
         let batches: Vec<bool> = batches.collect();
         assert!(batches[..16].iter().all(|is_some| *is_some));
         assert!(batches[16..].iter().all(|is_some| !*is_some));
         // Those that are known still have theirs.
-        assert!(kinds.numbers(&texts(0)).is_some());
+        assert!(is_numbered(&mut kinds, texts(0)));
         let mut kinds = Kinds::new();
         let long = StringViewArray::from_iter_values([" ".repeat(MOST_BYTES + 1)]);
-        assert!(kinds.numbers(&long).is_none());
+        assert!(!is_numbered(&mut kinds, long));
         assert!(kinds.bytes() >= MOST_BYTES);
         assert_eq!(kinds.len(), 0);
     }

@@ -2,14 +2,15 @@
 //!
 //! ```text
 //! GROUP BY category, year     rows: Books 1999, Music 1999, Books 2000 …
-//!                             0 = Books, 1 = Music     groups by 0 1999, 1 1999, 0 2000 …
+//!                             1 = Books, 2 = Music     groups by 1 1999, 2 1999, 1 2000 …
 //! ```
 //!
 //! DataFusion hashes the texts of each row and compares them with those of its group. In a plan that is ready
 //! to run, [`NumberedTexts`] takes the place of the first step of an aggregation. It looks at the first rows,
-//! and gives texts of which few are different a number each, by which the same step groups. The groups that it
-//! returns have the texts again. Where more different texts come than expected, what was grouped so far is
-//! returned, and the other rows are grouped as in the plan: the last step merges all of them.
+//! and gives texts of which few are different a number each, by which the same step groups. The numbers of
+//! several keys are one column, which is hashed and compared at once. The groups that it returns have the texts
+//! again. Where more different texts come than expected, what was grouped so far is returned, and the other
+//! rows are grouped as in the plan: the last step merges all of them.
 //!
 //! ```text
 //!  kinds.rs    the numbers of the texts of a column
@@ -95,8 +96,11 @@ fn texts_of(aggregate: &AggregateExec) -> Vec<TextKey> {
     texts.collect()
 }
 
-/// Returns the aggregation by numbers in the place of these keys; their columns follow those of its input.
-/// `None`: its groups would have other columns.
+/// Keys whose numbers are in one column.
+const TOGETHER: usize = 4;
+
+/// Returns the aggregation by numbers instead of these keys. The columns of numbers follow those of its input;
+/// in the groups they come first, and then the other keys. `None`: the other columns would be others.
 ///
 /// # Errors
 ///
@@ -105,14 +109,17 @@ fn numbered(aggregate: &AggregateExec, texts: &[TextKey]) -> Result<Option<Opera
     let input = aggregate.input();
     let schema = input.schema();
     let mut fields: Vec<Arc<Field>> = schema.fields().iter().map(Arc::clone).collect();
-    let mut keys = aggregate.group_expr().expr().to_vec();
-    for text in texts {
-        let name = format!("(number of key {})", text.key);
-        if let Some((key, _)) = keys.get_mut(text.key) {
-            *key = Arc::new(Column::new(&name, fields.len()));
-        }
-        fields.push(Arc::new(Field::new(name, DataType::UInt32, true)));
+    let mut keys: Vec<(Arc<dyn PhysicalExpr>, String)> = Vec::new();
+    for (place, _) in texts.chunks(TOGETHER).enumerate() {
+        let name = format!("(numbers of keys {place})");
+        keys.push((Arc::new(Column::new(&name, fields.len())), name.clone()));
+        fields.push(Arc::new(Field::new(name, DataType::UInt64, false)));
     }
+    let codes = keys.len();
+    let is_other = |place: usize| texts.iter().all(|text| text.key != place);
+    let others = aggregate.group_expr().expr().iter().enumerate();
+    let others = others.filter(|(place, _)| is_other(*place));
+    keys.extend(others.map(|(_, key)| key.clone()));
     let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
     let claimed = EquivalenceProperties::new(Arc::clone(&schema));
     let numbered = AggregateExec::try_new(
@@ -124,15 +131,12 @@ fn numbered(aggregate: &AggregateExec, texts: &[TextKey]) -> Result<Option<Opera
         schema,
     )?;
     let (groups, expected) = (numbered.schema(), aggregate.schema());
-    let is_number = |place: usize| texts.iter().any(|text| text.key == place);
-    let types = groups
-        .fields()
-        .iter()
-        .zip(expected.fields().iter())
-        .enumerate();
-    let mut types =
-        types.map(|(place, (one, other))| is_number(place) || one.data_type() == other.data_type());
-    let fits = groups.fields().len() == expected.fields().len() && types.all(|is_same| is_same);
+    let others = groups.fields().iter().skip(codes);
+    let expected = expected.fields().iter().enumerate();
+    let expected = expected.filter(|(place, _)| is_other(*place));
+    let fits = others
+        .map(|field| field.data_type())
+        .eq(expected.map(|(_, field)| field.data_type()));
     Ok(fits.then(|| Arc::new(numbered) as Operator))
 }
 

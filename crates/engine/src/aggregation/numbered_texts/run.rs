@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
 use arrow::compute::take;
-use arrow::datatypes::{SchemaRef, UInt32Type};
+use arrow::datatypes::{SchemaRef, UInt64Type};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -15,8 +15,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 
-use super::kinds::Kinds;
-use super::{Operator, TextKey, numbered};
+use super::kinds::{BITS, Kinds, numbers};
+use super::{Operator, TOGETHER, TextKey, numbered};
 use crate::plans::given_input::{Given, again, begun};
 
 /// Rows that are looked at.
@@ -41,6 +41,7 @@ struct Numbered {
 
 /// What the rows and the groups of a partition share.
 struct Shared {
+    /// In the order of the keys.
     texts: Vec<Numbered>,
     memory: MemoryReservation,
     /// Rows that have no numbers any more.
@@ -122,7 +123,8 @@ fn few(texts: Vec<TextKey>, first: &[RecordBatch]) -> Vec<Numbered> {
         let mut kinds = Kinds::new();
         for batch in first {
             let texts = batch.columns().get(text.column)?.as_string_view_opt()?;
-            kinds.numbers(texts)?;
+            let mut codes = vec![0; texts.len()];
+            kinds.number(texts, 0, &mut codes)?;
         }
         (kinds.len() <= rows / FEW).then_some(Numbered { text, kinds })
     });
@@ -171,15 +173,18 @@ impl Shared {
         schema: &SchemaRef,
     ) -> Result<Option<RecordBatch>> {
         let mut columns = rows.columns().to_vec();
-        for numbered in &mut self.texts {
-            let texts = rows.columns().get(numbered.text.column);
-            let Some(texts) = texts.and_then(|texts| texts.as_string_view_opt()) else {
-                return Ok(None);
-            };
-            let Some(numbers) = numbered.kinds.numbers(texts) else {
-                return Ok(None);
-            };
-            columns.push(Arc::new(numbers));
+        for together in self.texts.chunks_mut(TOGETHER) {
+            let mut codes = vec![0; rows.num_rows()];
+            for (place, numbered) in (0..).zip(together) {
+                let texts = rows.columns().get(numbered.text.column);
+                let texts = texts.and_then(|texts| texts.as_string_view_opt());
+                let known =
+                    texts.and_then(|texts| numbered.kinds.number(texts, place * BITS, &mut codes));
+                if known.is_none() {
+                    return Ok(None);
+                }
+            }
+            columns.push(Arc::new(UInt64Array::from(codes)));
         }
         let bytes: usize = self
             .texts
@@ -196,16 +201,20 @@ impl Shared {
 
     /// Returns groups with the texts of their numbers.
     fn with_texts(&mut self, groups: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-        let mut columns = groups.columns().to_vec();
-        for numbered in &mut self.texts {
-            let Some(column) = columns.get_mut(numbered.text.key) else {
-                continue;
-            };
-            let numbers = column.as_primitive_opt::<UInt32Type>();
-            let what = || DataFusionError::Internal("groups by numbers have none".to_owned());
-            let numbers = numbers.ok_or_else(what)?;
-            let texts = take(&numbered.kinds.texts(), numbers, None)?;
-            *column = texts;
+        let what = || DataFusionError::Internal("groups by numbers have none".to_owned());
+        let columns = groups.columns();
+        let codes = columns.split_at_checked(self.texts.len().div_ceil(TOGETHER));
+        let (codes, others) = codes.ok_or_else(what)?;
+        let mut columns: Vec<ArrayRef> = others.to_vec();
+        for (codes, together) in codes.iter().zip(self.texts.chunks_mut(TOGETHER)) {
+            let codes = codes.as_primitive_opt::<UInt64Type>().ok_or_else(what)?;
+            for (place, numbered) in (0..).zip(together) {
+                let numbers = numbers(codes, place * BITS);
+                let texts = take(&numbered.kinds.texts(), &numbers, None)?;
+                // The columns of the keys before it are there.
+                let key = numbered.text.key.min(columns.len());
+                columns.insert(key, texts);
+            }
         }
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
     }

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, PrimitiveArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, PrimitiveArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{Decimal128Type, Int64Type};
 use datafusion::error::Result;
@@ -11,7 +11,7 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::NullState;
 
 use super::total::{Total, column};
-use super::{Kind, STATE, Summed};
+use super::{Kind, STATE, Summed, few};
 use crate::aggregation::aggregates::rows_taken;
 
 /// The sums of groups. `T`: the type of the values, `O`: that of the sums.
@@ -53,6 +53,17 @@ impl<T, O> GroupedSum<T, O> {
         total_groups: usize,
     ) {
         self.sums.resize(total_groups, 0);
+        if filter.is_none()
+            && values.null_count() == 0
+            && let Some(added) = few::added::<V>(&self.sums, groups, values.values())
+        {
+            self.nulls
+                .accumulate(groups, values, None, total_groups, |_, _| ());
+            for (sum, added) in self.sums.iter_mut().zip(added) {
+                *sum = added;
+            }
+            return;
+        }
         let mut carried: Vec<(usize, i64)> = Vec::new();
         let sums = &mut self.sums;
         self.nulls

@@ -18,12 +18,14 @@
 
 mod average;
 mod distinct;
+mod few;
 mod grouped;
 mod interval;
 mod numeric;
 mod numeric_average;
 mod own_or_inner;
 mod running;
+mod small_spread;
 mod spread;
 mod squares;
 mod total;

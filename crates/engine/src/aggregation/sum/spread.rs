@@ -31,6 +31,7 @@ use lakegate_error::Error;
 use super::MAX_PRECISION;
 use super::distinct::{self, Distinct, OfDistinct};
 use super::own_or_inner::{Own, OwnOrInner};
+use super::small_spread;
 use super::squares::{Sums, root, with_digits};
 use super::total::column;
 use crate::aggregation::aggregates::{GroupedSums, OfSums};
@@ -85,7 +86,12 @@ impl Spread {
     /// Returns an error if the result has more digits than a decimal.
     fn of(self, sums: &Sums, places: i8) -> Result<Option<i128>> {
         let shown = shown_places(places);
-        let variance = sums.variance(self.population, i32::from(places), i32::from(shown))?;
+        let (own, least) = (i32::from(places), i32::from(shown));
+        let small = small_spread::spread(sums, self.population, self.deviation, own, least);
+        if let Some(small) = small.filter(|small| small.is_none_or(fits)) {
+            return Ok(small);
+        }
+        let variance = sums.variance(self.population, own, least)?;
         let Some((variance, digits)) = variance else {
             return Ok(None);
         };

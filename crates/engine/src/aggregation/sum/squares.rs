@@ -6,13 +6,13 @@ use lakegate_error::{Code, Error};
 
 /// Fractional digits that are calculated with, at most: the square root of a number has no room for
 /// more in 256 bits.
-const MAX_DIGITS: i32 = 38;
+pub(super) const MAX_DIGITS: i32 = 38;
 
 /// Significant digits of a quotient, at least, as in PostgreSQL.
-const SIGNIFICANT: i32 = 16;
+pub(super) const SIGNIFICANT: i32 = 16;
 
 /// Decimal digits of one of those that PostgreSQL calculates with.
-const OF_ONE: i32 = 4;
+pub(super) const OF_ONE: i32 = 4;
 
 /// The sums of numbers without their point.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -35,12 +35,13 @@ use lakegate_lake::casts::passes_on;
 use tokio::task::coop;
 
 use super::condition::{gives_pairs, interruptible};
-use super::owned::{keeps_rows, owned};
+use super::owned::owned;
 use super::pace::{Pace, Parts};
 use super::place::Place;
 use super::window::{in_batches, kept};
 use super::{Entered, PlanRun};
 use crate::aggregation::finest_groups::with_finest_groups;
+use crate::aggregation::first_steps::with_patience;
 use crate::aggregation::near_groups::with_near_groups;
 use crate::aggregation::numbered_texts::with_numbered_texts;
 use crate::joins::spilling_join::{ordered_inputs, with_spilling};
@@ -92,17 +93,7 @@ fn around(
     let mut children = Vec::new();
     for (index, child) in plan.children().into_iter().enumerate() {
         let input_is_ordered = ordered.get(index).copied().unwrap_or(true);
-        let given = match &paced {
-            Some((input, pace)) if *input == index => Some(Arc::clone(pace)),
-            _ => None,
-        };
-        // The input of subqueries comes before them, and reads their results.
-        let reads = (index == 0 && plan.is::<ScalarSubqueryExec>()).then(|| Arc::clone(&plan));
-        let of_child = Place {
-            pace: given,
-            beside: reads,
-            is_kept: keeps_rows(plan.as_ref()),
-        };
+        let of_child = place.of_input(&plan, index, paced.as_ref());
         let child = Arc::clone(child);
         children.push(around(child, of_child, input_is_ordered, replace)?);
     }
@@ -154,7 +145,10 @@ fn alone(inner: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
         inner,
         shown: None,
         pace: None,
-        place: Place::default(),
+        place: Place {
+            is_merged: true,
+            ..Place::default()
+        },
     })
 }
 
@@ -302,6 +296,7 @@ impl ExecutionPlan for Stoppable {
             Some(subqueries) => beside_results(subqueries, self.planned(), context)?,
             None => context,
         };
+        let context = with_patience(self.inner.as_ref(), self.place.is_merged, context);
         let run = context.session_config().get_extension::<PlanRun>();
         let guard = run.as_ref().map(|run| run.stop.enter());
         if let Some(pace) = &self.pace {

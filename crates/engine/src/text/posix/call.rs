@@ -34,12 +34,34 @@ const GROUP_BYTES: usize = 8;
 
 /// Compiled patterns by text and flags, filled as rows are read.
 #[derive(Default)]
-struct Compiled(HashMap<(String, String), Rc<(Pattern, Flags)>>);
+struct Compiled {
+    all: HashMap<(String, String), Rc<(Pattern, Flags)>>,
+    /// The text, the flags and the pattern of the last row, which most rows have.
+    last: Option<(String, String, Rc<(Pattern, Flags)>)>,
+}
 
 impl Compiled {
     fn of(&mut self, kind: Kind, pattern: &str, flags: &str) -> Result<Rc<(Pattern, Flags)>> {
+        if let Some((text, with, known)) = &self.last
+            && text == pattern
+            && with == flags
+        {
+            return Ok(Rc::clone(known));
+        }
+        let compiled = self.looked_up(kind, pattern, flags)?;
+        let last = Rc::clone(&compiled);
+        self.last = Some((pattern.to_owned(), flags.to_owned(), last));
+        Ok(compiled)
+    }
+
+    fn looked_up(
+        &mut self,
+        kind: Kind,
+        pattern: &str,
+        flags: &str,
+    ) -> Result<Rc<(Pattern, Flags)>> {
         let key = (pattern.to_owned(), flags.to_owned());
-        if let Some(known) = self.0.get(&key) {
+        if let Some(known) = self.all.get(&key) {
             return Ok(Rc::clone(known));
         }
         let read = Flags::of(flags)?;
@@ -51,10 +73,10 @@ impl Compiled {
             .into());
         }
         let made = Rc::new((Pattern::new(pattern, read)?, read));
-        if self.0.len() >= MOST_KEPT {
-            self.0.clear();
+        if self.all.len() >= MOST_KEPT {
+            self.all.clear();
         }
-        self.0.insert(key, Rc::clone(&made));
+        self.all.insert(key, Rc::clone(&made));
         Ok(made)
     }
 }
@@ -165,7 +187,10 @@ impl Call {
             Kind::Match => lists(each, |row, lists| self.groups(&row, lists))?,
             Kind::Matches => self.matches(each)?,
             Kind::SplitToArray => lists(each, |row, lists| self.parts(&row, lists))?,
-            Kind::Replace => self.texts(each, |row| self.replaced(&row).map(Some))?,
+            Kind::Replace => {
+                let same = self.same_replacement();
+                self.texts(each, |row| self.replaced(&row, same.as_deref()).map(Some))?
+            }
             Kind::Substr => self.texts(each, |row| self.part(&row))?,
         })
     }
@@ -320,11 +345,28 @@ impl Call {
         Ok(true)
     }
 
-    fn replaced(&self, row: &Row<'_>) -> Result<String> {
-        let replacement = self
-            .text(Argument::Replacement, row.row)
-            .unwrap_or_default();
-        let replacement = pieces(replacement);
+    /// Returns the parts of the replacement if all rows have the same one.
+    fn same_replacement(&self) -> Option<Vec<Replacement>> {
+        let is_same = |(argument, _, repeated): &(Argument, ArrayRef, bool)| {
+            *argument == Argument::Replacement && *repeated
+        };
+        if !self.columns.iter().any(is_same) {
+            return None;
+        }
+        self.text(Argument::Replacement, 0).map(pieces)
+    }
+
+    /// `same`: the parts of the replacement of all rows.
+    fn replaced(&self, row: &Row<'_>, same: Option<&[Replacement]>) -> Result<String> {
+        let own;
+        let replacement = match same {
+            Some(same) => same,
+            None => {
+                let text = self.text(Argument::Replacement, row.row);
+                own = pieces(text.unwrap_or_default());
+                own.as_slice()
+            }
+        };
         let which = match self.column(Argument::N, row.row) {
             Some(_) => self.at_least(Argument::N, row.row, 0, 0)?,
             None if row.found.1.global => 0,
@@ -338,7 +380,7 @@ impl Call {
                 return Ok(ControlFlow::Continue(()));
             };
             made.push_str(row.text.get(last..from).unwrap_or_default());
-            for piece in &replacement {
+            for piece in replacement {
                 match piece {
                     Replacement::Text(text) => made.push_str(text),
                     Replacement::Group(number) => {

@@ -1,17 +1,18 @@
 //! A compiled pattern and searches with it.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use datafusion::error::{DataFusionError, Result};
 use lakegate_error::{Code, Error};
-use regex::Regex;
+use regex::{CaptureLocations, Regex};
 
 use super::choices::{Agreement, agreement};
 use super::extents::{Extents, Span};
 use super::nodes::{Division, divided};
 use super::parse::parse;
 use super::spelling::spelled;
-use super::tree::{Flags, Tree};
+use super::tree::{Edge, Flags, Piece, Tree};
 use crate::limits::bounded::check_batch;
 use crate::limits::stop::{check, check_search};
 
@@ -22,6 +23,11 @@ pub(super) struct Pattern {
     spelled: Option<String>,
     /// `None` if the crate has no such pattern.
     regex: Option<Regex>,
+    /// The pattern without `.*$` at its end, if it has that and the crate finds groups: what is left of the
+    /// text need not be searched.
+    head: Option<Regex>,
+    /// The groups of the last match of the crate.
+    places: Option<RefCell<CaptureLocations>>,
     /// The parts for [`Extents`], if it finds lengths and groups because those of the crate may differ.
     division: Option<Division>,
     pub(super) agreement: Agreement,
@@ -38,6 +44,7 @@ impl Pattern {
     /// Returns an error if the pattern is invalid, too large or not supported.
     pub(super) fn new(pattern: &str, flags: Flags) -> Result<Self> {
         let mut tree = parse(pattern, flags)?;
+        let head = head_of(&tree).and_then(|head| spelled(&head));
         let spelled = spelled(&tree);
         let regex = spelled.as_deref().map(Regex::new).transpose();
         let regex = regex.map_err(|error| match error {
@@ -52,11 +59,18 @@ impl Pattern {
             Agreement::Always => None,
             Agreement::AtTextEnd | Agreement::Never => Some(divided(&mut tree)?),
         };
+        let finds_groups = tree.groups > 0 && agreement != Agreement::Never;
+        let head = head.filter(|_| regex.is_some() && finds_groups);
+        let head = head.and_then(|head| Regex::new(&head).ok());
+        let places = head.as_ref().or(regex.as_ref());
+        let places = places.map(Regex::capture_locations);
         Ok(Self {
             division,
+            head,
             agreement,
             tree,
             spelled,
+            places: places.map(RefCell::new),
             regex,
         })
     }
@@ -232,6 +246,39 @@ impl Pattern {
     }
 }
 
+/// Returns a pattern without `.*$` at its end, which takes all that is left of any text; `None` for other
+/// patterns.
+fn head_of(tree: &Tree) -> Option<Tree> {
+    let Piece::Sequence(pieces) = tree.pieces.get(tree.root)? else {
+        return None;
+    };
+    let [head @ .., rest, end] = pieces.as_slice() else {
+        return None;
+    };
+    let Piece::Repeat {
+        inner,
+        least: 0,
+        most: None,
+        lazy: false,
+        ..
+    } = tree.pieces.get(*rest)?
+    else {
+        return None;
+    };
+    let Piece::Class(class) = tree.pieces.get(*inner)? else {
+        return None;
+    };
+    let is_any = class.negated && class.items.is_empty();
+    let is_end = tree.pieces.get(*end)? == &Piece::Edge(Edge::TextEnd);
+    if head.is_empty() || !is_any || !is_end {
+        return None;
+    }
+    let head = Piece::Sequence(head.to_vec());
+    let mut tree = tree.clone();
+    *tree.pieces.get_mut(tree.root)? = head;
+    Some(tree)
+}
+
 pub(super) struct Search<'a> {
     pattern: &'a Pattern,
     text: &'a str,
@@ -245,17 +292,26 @@ impl Search<'_> {
         let (Some(regex), Some(from)) = (&self.pattern.regex, self.from) else {
             return Ok(None);
         };
-        Ok(match self.pattern.groups() {
-            0 => {
+        let places = self.pattern.places.as_ref();
+        Ok(match places.filter(|_| self.pattern.groups() > 0) {
+            None => {
                 let found = regex.find_at(self.text, from);
                 found.map(|found| vec![Some((found.start(), found.end()))])
             }
-            _ => regex.captures_at(self.text, from).map(|found| {
-                let groups = found.iter();
-                groups
-                    .map(|group| group.map(|group| (group.start(), group.end())))
-                    .collect()
-            }),
+            Some(places) => {
+                let mut places = places.borrow_mut();
+                let head = self.pattern.head.as_ref();
+                let regex = head.unwrap_or(regex);
+                let found = regex.captures_read_at(&mut places, self.text, from);
+                found.map(|found| {
+                    let mut groups: Groups =
+                        (0..places.len()).map(|group| places.get(group)).collect();
+                    if let (Some(whole), true) = (groups.first_mut(), head.is_some()) {
+                        *whole = Some((found.start(), self.text.len()));
+                    }
+                    groups
+                })
+            }
         })
     }
 

@@ -135,6 +135,39 @@ fn back_references_are_the_texts_of_groups() {
 }
 
 #[test]
+fn what_any_rest_of_a_text_leaves_has_the_same_groups() {
+    let texts = [
+        "",
+        "a",
+        "https://www.example.com/path?x=1\nmore",
+        "http://www./",
+        "http://example.com",
+        "see https://example.com/ and https://other.org/",
+        "aab\nbaä",
+        "bbaaab/",
+    ];
+    for pattern in [
+        r"^https?://(?:www\.)?([^/]+)/.*$",
+        "(a+)(b?).*$",
+        "(a)?(b).*$",
+        "(b*).*$",
+        "^(a|b)+.*$",
+        "(a+)/?.*$",
+        "([^/]*)/.*$",
+    ] {
+        let quick = Pattern::new(pattern, Flags::default()).unwrap();
+        let slow = Pattern::of_extents(pattern).unwrap();
+        for text in texts {
+            for which in [1, 2] {
+                let expected = slow.nth("f", text, 0, which).unwrap();
+                let found = quick.nth("f", text, 0, which).unwrap();
+                assert_eq!(found, expected, "{pattern} {text} {which}");
+            }
+        }
+    }
+}
+
+#[test]
 fn searches_for_back_references_end() {
     let pattern = Pattern::new(r"^(.*)\1\1b?$", Flags::default()).unwrap();
     let text = "a".repeat(3_000) + "c";

@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, PrimitiveArray, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, PrimitiveArray,
+    UInt64Array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{Decimal128Type, UInt64Type};
@@ -15,7 +16,7 @@ use datafusion::physical_expr::NullState;
 use super::{Division, carries};
 use crate::aggregation::aggregates::rows_taken;
 use crate::aggregation::sum::total::{Total, column};
-use crate::aggregation::sum::{STATE, Summed};
+use crate::aggregation::sum::{STATE, Summed, few};
 
 /// The averages of groups. `T`: the type of the values.
 pub(super) struct GroupedNumericAverage<T> {
@@ -90,6 +91,18 @@ impl<T: Summed> GroupsAccumulator for GroupedNumericAverage<T> {
     ) -> Result<()> {
         let values = column(values, 0)?.as_primitive::<T>();
         self.resize(total_groups);
+        if filter.is_none()
+            && values.null_count() == 0
+            && let Some(added) = few::added::<T>(&self.sums, groups, values.values())
+        {
+            self.nulls
+                .accumulate(groups, values, None, total_groups, |_, _| ());
+            for (sum, added) in self.sums.iter_mut().zip(added) {
+                *sum = added;
+            }
+            few::count(&mut self.counts, groups);
+            return Ok(());
+        }
         let mut carried: Vec<(usize, i64)> = Vec::new();
         let (sums, counts) = (&mut self.sums, &mut self.counts);
         self.nulls
