@@ -1,14 +1,15 @@
-//! Numbers that are out of range, in PostgreSQL's words.
+//! Numbers and dates that are out of range, in PostgreSQL's words.
 
-use crate::Error;
 use crate::engine::numerics;
+use crate::{Code, Error};
 
-/// Returns PostgreSQL's message and detail of a message about a number, if it has others.
+/// Returns PostgreSQL's error of a message about a number or a date, if it has another.
 ///
 /// ```text
 /// value 70000 is out of range for type smallint       smallint out of range
 /// 1234.50 is too large to store in a Decimal128 …     numeric field overflow
 /// int32Array overflow on abs(-2147483648)             integer out of range
+/// cannot cast Date32 value 2145042905 to Timestamp …  date out of range for timestamp
 /// ```
 pub(crate) fn reworded(message: &str) -> Option<Error> {
     if let Some(rest) = message.strip_prefix("value ")
@@ -22,6 +23,19 @@ pub(crate) fn reworded(message: &str) -> Option<Error> {
         && !number.contains(' ')
     {
         return numerics::of_number(message);
+    }
+    let of_dates = [
+        (
+            "cannot cast Date32 value ",
+            "date out of range for timestamp",
+        ),
+        ("date arithmetic overflow: ", "date out of range"),
+    ];
+    if let Some((_, said)) = of_dates
+        .iter()
+        .find(|(start, _)| message.starts_with(start))
+    {
+        return Some(Error::new(Code::DatetimeOutOfRange, *said));
     }
     let arrays = [
         ("int16Array overflow on ", "smallint"),
@@ -45,10 +59,7 @@ pub(crate) fn reworded(message: &str) -> Option<Error> {
 }
 
 fn of_type(name: &str) -> Error {
-    Error::new(
-        crate::Code::NumericOutOfRange,
-        format!("{name} out of range"),
-    )
+    Error::new(Code::NumericOutOfRange, format!("{name} out of range"))
 }
 
 #[cfg(test)]
@@ -92,6 +103,16 @@ mod tests {
                 Some(
                     "A field with precision 2, scale 2 must round to an absolute value less than 1.",
                 ),
+            ),
+            (
+                "cannot cast Date32 value 2145042905 to Timestamp(us): converted value exceeds the representable i64 range",
+                Some("date out of range for timestamp"),
+                None,
+            ),
+            (
+                "date arithmetic overflow: 2145042905 + IntervalMonthDayNano { months: 0, days: 1, nanoseconds: 0 }",
+                Some("date out of range"),
+                None,
             ),
             ("the sum is out of range", None, None),
             (

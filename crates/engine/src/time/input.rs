@@ -206,9 +206,17 @@ fn error(text: &str, to: &DataType, fault: Fault) -> Error {
     let name = name_of(to);
     match fault {
         Fault::EndOfDay => end_of_day(),
+        Fault::Range if matches!(to, DataType::Interval(_)) => Error::new(
+            Code::IntervalOutOfRange,
+            format!("interval field value out of range: \"{shown}\""),
+        ),
         Fault::Range => Error::new(
             Code::DatetimeOutOfRange,
             format!("date/time field value out of range: \"{shown}\""),
+        ),
+        Fault::Zone => Error::new(
+            Code::ZoneOutOfRange,
+            format!("time zone displacement out of range: \"{shown}\""),
         ),
         Fault::Syntax if has_infinity(to) && is_infinite(text) => {
             Error::not_supported(format!("infinite values of type {name} are not supported"))

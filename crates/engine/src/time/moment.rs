@@ -39,6 +39,8 @@ pub(super) enum Fault {
     Syntax,
     /// A part of it is out of range.
     Range,
+    /// Its offset from UTC is out of range.
+    Zone,
     /// It is 24:00, as a time of day.
     EndOfDay,
 }
@@ -204,7 +206,8 @@ impl<'a> Reader<'a> {
                     let end = |c: char| !(c.is_ascii_digit() || c == ':');
                     let sign = self.taken(1);
                     let digits = self.until(end);
-                    let seconds = offset(&format!("{sign}{digits}")).ok_or(Fault::Syntax)?;
+                    let seconds =
+                        offset(&format!("{sign}{digits}")).ok_or_else(|| of_offset(digits))?;
                     zone = Some(Clock::Fixed(seconds));
                 }
                 b'a'..=b'z' | b'A'..=b'Z' => {
@@ -255,13 +258,10 @@ impl<'a> Reader<'a> {
             (Some((hour, rest)), Some(half)) => Some(((hour % 12 + half), rest)),
             (time, _) => time,
         };
-        let time = match time {
-            Some((hour, rest)) if hour > 24 || (hour == 24 && rest > 0) => {
-                return Err(Fault::Range);
-            }
-            Some((hour, rest)) => Some(hour * 3600 * SECOND + rest),
-            None => None,
-        };
+        let time = time.map(|(hour, rest)| hour * 3600 * SECOND + rest);
+        if time > Some(DAY) {
+            return Err(Fault::Range);
+        }
         Ok(Moment {
             day,
             time,
@@ -350,7 +350,7 @@ impl<'a> Reader<'a> {
             _ => 0,
         };
         let second = second.unwrap_or(0);
-        if minute > 59 || second > 60 || (second == 60 && fraction > 0) {
+        if minute > 59 || second > 60 {
             return Err(Fault::Range);
         }
         Ok((hour, (minute * 60 + second) * SECOND + fraction))
@@ -379,6 +379,15 @@ impl<'a> Reader<'a> {
             .unwrap_or((self.rest, ""));
         self.rest = rest;
         taken
+    }
+}
+
+/// Returns why digits and colons are no offset from UTC.
+fn of_offset(digits: &str) -> Fault {
+    let parts: Vec<&str> = digits.split(':').take(4).collect();
+    match parts.len() > 3 || parts.contains(&"") {
+        true => Fault::Syntax,
+        false => Fault::Zone,
     }
 }
 

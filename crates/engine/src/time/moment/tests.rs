@@ -120,6 +120,26 @@ fn times_of_day_are_read_alone_or_after_a_date() {
 }
 
 #[test]
+fn minutes_may_have_a_leap_second() {
+    assert_eq!(time("10:11:60"), time("10:12"));
+    assert_eq!(time("10:11:60.5"), time("10:12:00.5"));
+    assert_eq!(time("23:59:60"), Ok(DAY));
+    for text in ["23:59:60.5", "24:00:00.000001", "10:11:61", "25:00"] {
+        assert_eq!(time(text), Err(Fault::Range), "{text}");
+    }
+}
+
+#[test]
+fn offsets_may_be_out_of_range() {
+    for text in ["10:00+16", "10:00-167", "10:00+2:60"] {
+        assert_eq!(time(text), Err(Fault::Zone), "{text}");
+    }
+    for text in ["10:00+", "10:00+:30", "10:00+1:2:3:4"] {
+        assert_eq!(time(text), Err(Fault::Syntax), "{text}");
+    }
+}
+
+#[test]
 fn long_texts_are_no_times() {
     let spaces = " ".repeat(LONGEST);
     assert_eq!(timestamp(&format!("{spaces}epoch{spaces}")), Ok(0));
