@@ -31,6 +31,8 @@ pub(super) struct Said {
 pub(super) enum Fault {
     /// It does not match the template.
     Differs,
+    /// It has a day of the year without a year.
+    NoYear,
     /// A part of it is out of range.
     Range,
     /// An hour that the 12-hour clock does not have.
@@ -57,7 +59,11 @@ pub(super) fn error(text: &str, template: &str, fault: &Fault) -> Error {
             Code::InvalidDatetime,
             format!("the text \"{text}\" does not match the template \"{template}\""),
         )
-        .with_hint("each field needs its number or its name, and a day of the year needs a year"),
+        .with_hint("each field needs its number or its name"),
+        Fault::NoYear => Error::new(
+            Code::InvalidDatetime,
+            "cannot calculate day of year without year information",
+        ),
         Fault::Range => Error::new(
             Code::DatetimeOutOfRange,
             format!("date/time field value out of range: \"{text}\""),
@@ -412,7 +418,7 @@ impl Parts {
         let year = match self.full_year() {
             Some(year) => year,
             None if day_of_year.is_some() || (week.is_some() && !is_iso) => {
-                return Err(Fault::Differs);
+                return Err(Fault::NoYear);
             }
             None => 0,
         };
