@@ -36,12 +36,15 @@ pub(super) fn read(text: &str) -> Result<IntervalMonthDayNano, Fault> {
 ///
 /// As of [`read`].
 pub(super) fn read_to(text: &str, last: Option<LastField>) -> Result<IntervalMonthDayNano, Fault> {
+    let given = text;
     let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
     let mut period = Period {
         last,
         ..Period::default()
     };
     match text.strip_prefix('P') {
+        // Forms of ISO 8601 have no spaces.
+        Some(_) if text.len() < given.len() => return Err(Fault::Syntax),
         Some(iso) => iso_8601::read(iso, &mut period)?,
         None => period.spoken(text)?,
     }
@@ -262,6 +265,10 @@ impl Period {
     fn field(&mut self, rest: &mut &str) -> Result<(), Fault> {
         let start = *rest;
         let sign = taken_sign(rest);
+        // PostgreSQL reads `.5`, and `-0.5`, but not `-.5`.
+        if rest.len() < start.len() && rest.starts_with('.') {
+            return Err(Fault::Syntax);
+        }
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         match rest.as_bytes().get(digits) {
             Some(b':') => return self.clock(rest, sign),

@@ -46,7 +46,7 @@ fn intervals_are_read_as_postgres_reads_them() {
         let expected = IntervalMonthDayNano::new(months, days, nanos);
         assert_eq!(read(text), Ok(expected), "{text}");
     }
-    let wrong = "|day|1 fortnight|1day2hours|1w2d|1us2d|1 day1 hour|1 1|1 day 1 day|1 quarter|1e3 days|infinity|1,000 days|P|2:-03|5.year|100 ago|p1d|36:00:00 25 us|36:00:00 -0.5 day|1.5 sec 3 us|1 hour 2:03|1 day x|ago|P+4D|P1DT+4H|🦀";
+    let wrong = "|day|1 fortnight|1day2hours|1w2d|1us2d|1 day1 hour|1 1|1 day 1 day|1 quarter|1e3 days|infinity|1,000 days|P|2:-03|5.year|100 ago|p1d|36:00:00 25 us|36:00:00 -0.5 day|1.5 sec 3 us|1 hour 2:03|1 day x|ago|P+4D|P1DT+4H|-.5|+.5 s|- .5 h|1 day -.5| P1D|P1D |🦀";
     for text in wrong.split('|') {
         assert_eq!(read(text), Err(Fault::Syntax), "{text}");
     }
