@@ -2,7 +2,8 @@
 //! accepts fewer forms, and reads some differently: it reads `20240229` as a time of day, applies a
 //! zone in the text to a timestamp without time zone, and refuses times that a clock shows twice.
 //!
-//! Fractions finer than a microsecond are rounded half up, as in Trino's casts.
+//! Fractions finer than a microsecond are rounded half up, as in Trino's casts, or half to even, as in
+//! PostgreSQL's.
 
 use std::sync::Arc;
 

@@ -59,8 +59,9 @@ const FIRST_DAY: i64 = -2_440_588;
 const LONGEST: usize = 4096;
 
 impl Moment {
-    /// Parses a text. Fractions finer than `digits` digits of a second are rounded half up.
-    /// `order`: of day, month and year in dates of numbers.
+    /// Parses a text. Fractions finer than `digits` digits of a second are rounded half up, those of a
+    /// microsecond in PostgreSQL half to even. `order`: of day, month and year in dates of numbers, which
+    /// PostgreSQL always has.
     ///
     /// # Errors
     ///
@@ -89,15 +90,13 @@ impl Moment {
         if order != DateOrder::Unknown
             && let Some(text) = in_calendar(text)
         {
-            let rest = text.as_str();
-            return Reader { rest, digits }.moment();
+            return Reader::of(&text, digits, order).moment();
         }
-        let reader = Reader { rest: text, digits };
+        let reader = Reader::of(text, digits, order);
         if !reader.is_date()
             && let Some(text) = year_first(text, order).or_else(|| numbers(text, order))
         {
-            let rest = text.as_str();
-            return Reader { rest, digits }.moment();
+            return Reader::of(&text, digits, order).moment();
         }
         reader.moment()
     }
@@ -159,9 +158,20 @@ fn in_range(time: i64) -> Result<i64, Fault> {
 struct Reader<'a> {
     rest: &'a str,
     digits: u8,
+    /// Whether half a microsecond is rounded to even.
+    to_even: bool,
 }
 
 impl<'a> Reader<'a> {
+    fn of(rest: &'a str, digits: u8, order: DateOrder) -> Self {
+        let to_even = order != DateOrder::Unknown;
+        Self {
+            rest,
+            digits,
+            to_even,
+        }
+    }
+
     fn moment(mut self) -> Result<Moment, Fault> {
         let mut day = None;
         let mut years = None;
@@ -345,7 +355,7 @@ impl<'a> Reader<'a> {
             (Some(_), Some(b'.')) => {
                 self.taken(1);
                 let digits = self.until(|c| !c.is_ascii_digit());
-                fraction(digits, self.digits)
+                fraction(digits, self.digits, self.to_even)
             }
             _ => 0,
         };
@@ -391,9 +401,15 @@ fn of_offset(digits: &str) -> Fault {
     }
 }
 
-/// Returns the microseconds from the digits of a fraction, rounded half up to `digits` digits.
-fn fraction(text: &str, digits: u8) -> i64 {
+/// Returns the microseconds from the digits of a fraction, rounded half up to `digits` digits, or half
+/// to even.
+fn fraction(text: &str, digits: u8, to_even: bool) -> i64 {
     let kept = usize::from(digits.min(MAX_DIGITS));
+    if to_even && digits >= MAX_DIGITS && text.len() > kept {
+        // PostgreSQL rounds the nearest double.
+        let seconds: f64 = format!("0.{text}").parse().unwrap_or_default();
+        return (seconds * SECOND as f64).round_ties_even() as i64;
+    }
     let number = |digits: &str| -> i64 {
         digits
             .bytes()

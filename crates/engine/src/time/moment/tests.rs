@@ -130,6 +130,27 @@ fn minutes_may_have_a_leap_second() {
 }
 
 #[test]
+fn half_a_microsecond_is_rounded_to_even_in_postgres() {
+    let read = |text: &str, order: DateOrder| {
+        Moment::read(text, MAX_DIGITS, order).and_then(Moment::time_of_day)
+    };
+    for (digits, to_even, up) in [
+        ("0000005", 0, 1),
+        ("0000015", 2, 2),
+        ("0000025", 2, 3),
+        ("00000250000001", 3, 3),
+        ("1234565", 123_456, 123_457),
+        ("9999994", 999_999, 999_999),
+        ("9999995", 1_000_000, 1_000_000),
+        ("123456", 123_456, 123_456),
+    ] {
+        let text = format!("00:00:00.{digits}");
+        assert_eq!(read(&text, DateOrder::Mdy), Ok(to_even), "{text}");
+        assert_eq!(read(&text, DateOrder::Unknown), Ok(up), "{text}");
+    }
+}
+
+#[test]
 fn offsets_may_be_out_of_range() {
     for text in ["10:00+16", "10:00-167", "10:00+2:60"] {
         assert_eq!(time(text), Err(Fault::Zone), "{text}");
