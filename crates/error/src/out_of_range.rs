@@ -45,9 +45,12 @@ pub(crate) fn reworded(message: &str) -> Option<Error> {
     if let Some((_, name)) = arrays.iter().find(|(start, _)| message.starts_with(start)) {
         return Some(of_type(name));
     }
-    let (first, _) = message
-        .strip_prefix("overflow happened on: ")?
-        .split_once(" / ")?;
+    let operation = message.strip_prefix("overflow happened on: ")?;
+    if is_of_intervals(operation) {
+        let said = "interval out of range";
+        return Some(Error::new(Code::DatetimeOutOfRange, said));
+    }
+    let (first, _) = operation.split_once(" / ")?;
     let least = [
         (i64::from(i16::MIN), "smallint"),
         (i64::from(i32::MIN), "integer"),
@@ -56,6 +59,23 @@ pub(crate) fn reworded(message: &str) -> Option<Error> {
     let number: i64 = first.trim().parse().ok()?;
     let (_, name) = least.iter().find(|(least, _)| *least == number)?;
     Some(of_type(name))
+}
+
+/// Returns whether an operation that overflows is one of intervals: a sum, a difference or a negation of
+/// months or days. Those of integers have messages of their own.
+fn is_of_intervals(operation: &str) -> bool {
+    let (left, right) = match operation.strip_prefix("- ") {
+        Some(operand) => ("0", operand),
+        None => {
+            let sum = operation.split_once(" + ");
+            match sum.or_else(|| operation.split_once(" - ")) {
+                Some(operands) => operands,
+                None => return false,
+            }
+        }
+    };
+    let is_count = |number: &str| number.parse::<i32>().is_ok();
+    is_count(left) && is_count(right)
 }
 
 fn of_type(name: &str) -> Error {
@@ -114,6 +134,22 @@ mod tests {
                 Some("date out of range"),
                 None,
             ),
+            (
+                "overflow happened on: 2147483647 + 1",
+                Some("interval out of range"),
+                None,
+            ),
+            (
+                "overflow happened on: -2147483648 - 1",
+                Some("interval out of range"),
+                None,
+            ),
+            (
+                "overflow happened on: - -2147483648",
+                Some("interval out of range"),
+                None,
+            ),
+            ("overflow happened on: 9223372036854775807 + 1", None, None),
             ("the sum is out of range", None, None),
             (
                 "column x: 1.5 is too large to store in a Decimal128 of precision 2. Max is 0.99",
