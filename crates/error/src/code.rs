@@ -57,6 +57,8 @@ pub enum Code {
     InvalidCast,
     InvalidDatetime,
     DatetimeOutOfRange,
+    IntervalOutOfRange,
+    ZoneOutOfRange,
     NumericOutOfRange,
     TextTooLong,
     NotNullViolation,
@@ -163,6 +165,8 @@ impl Code {
             Code::InvalidCast => "22P02",
             Code::InvalidDatetime => "22007",
             Code::DatetimeOutOfRange => "22008",
+            Code::IntervalOutOfRange => "22015",
+            Code::ZoneOutOfRange => "22009",
             Code::NumericOutOfRange => "22003",
             Code::TextTooLong => "22001",
             Code::NotNullViolation => "23502",
@@ -265,6 +269,8 @@ impl Code {
             Code::InvalidCast
             | Code::InvalidDatetime
             | Code::DatetimeOutOfRange
+            | Code::IntervalOutOfRange
+            | Code::ZoneOutOfRange
             | Code::TextTooLong => "INVALID_CAST_ARGUMENT",
             Code::NumericOutOfRange => "NUMERIC_VALUE_OUT_OF_RANGE",
             Code::NotNullViolation => "CONSTRAINT_VIOLATION",
@@ -399,6 +405,8 @@ impl Code {
                 | Code::InvalidCast
                 | Code::InvalidDatetime
                 | Code::DatetimeOutOfRange
+                | Code::IntervalOutOfRange
+                | Code::ZoneOutOfRange
                 | Code::NumericOutOfRange
                 | Code::InvalidLogarithm
                 | Code::InvalidPower

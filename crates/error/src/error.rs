@@ -193,9 +193,11 @@ impl Error {
         }
         let problem = match self.0.code {
             Code::DivisionByZero => "division by zero",
-            Code::InvalidCast | Code::InvalidDatetime | Code::DatetimeOutOfRange => {
-                "a value cannot be cast"
-            }
+            Code::InvalidCast
+            | Code::InvalidDatetime
+            | Code::DatetimeOutOfRange
+            | Code::IntervalOutOfRange
+            | Code::ZoneOutOfRange => "a value cannot be cast",
             Code::NumericOutOfRange => "a number is out of range",
             Code::SubqueryRows => "a subquery returns more than one row",
             Code::FileChanged => "a file changed while it was read; run the query again",

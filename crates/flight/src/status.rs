@@ -57,6 +57,8 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::InvalidCast
         | Code::InvalidDatetime
         | Code::DatetimeOutOfRange
+        | Code::IntervalOutOfRange
+        | Code::ZoneOutOfRange
         | Code::NumericOutOfRange
         | Code::TextTooLong
         | Code::NotNullViolation

@@ -1,8 +1,8 @@
 //! Standard SQL that the engine's planner does not take, in every dialect.
 //!
 //! ```text
-//! INTERVAL '1-2' YEAR TO MONTH            INTERVAL '1 years 2 months'
-//! INTERVAL '1 02:03' DAY TO MINUTE        INTERVAL '1 days 2 hours 3 minutes'
+//! INTERVAL '1-2' YEAR TO MONTH            INTERVAL '1 years 2 months', in Trino
+//! INTERVAL '1 02:03' DAY TO MINUTE        INTERVAL '1 days 2 hours 3 minutes', in Trino
 //! current_timestamp(3)                    CAST(current_timestamp AS TIMESTAMP(3) WITH TIME ZONE)
 //! current_timestamp, now()                the same, in Trino
 //! normalize(x, NFD)                       normalize(x, 'NFD')
@@ -18,9 +18,9 @@ use datafusion::sql::sqlparser::ast::{
 };
 use lakegate_sql::walk::walk_mut;
 
-/// Rewrites a statement in place. In Trino, the sign of a period applies to all of its fields; in
-/// PostgreSQL, that of days does not apply to a time after them. And Trino's clock has milliseconds
-/// where no precision is written.
+/// Rewrites a statement in place. In Trino, the sign of a period applies to all of its fields, and the
+/// clock has milliseconds where no precision is written. PostgreSQL's periods have a reader of their
+/// own.
 pub(crate) fn spell_out(statement: &mut Statement, in_trino: bool) {
     let _: ControlFlow<()> = walk_mut(statement, &mut Standard { in_trino });
 }
@@ -37,8 +37,8 @@ impl VisitorMut for Standard {
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
-            Expr::Interval(interval) => {
-                if let Some(words) = words(interval, self.in_trino) {
+            Expr::Interval(interval) if self.in_trino => {
+                if let Some(words) = words(interval) {
                     *interval.value =
                         Expr::Value(Value::SingleQuotedString(words).with_empty_span());
                     (interval.leading_field, interval.last_field) = (None, None);
@@ -136,7 +136,7 @@ fn clock(function: &Function, in_trino: bool) -> Option<Expr> {
 }
 
 /// Returns the words of an interval with two fields; `None` if it is no such interval.
-fn words(interval: &Interval, signs_all: bool) -> Option<String> {
+fn words(interval: &Interval) -> Option<String> {
     use DateTimeField as Field;
     let last = interval.last_field.as_ref()?;
     let (mut negated, text) = match interval.value.as_ref() {
@@ -179,10 +179,6 @@ fn words(interval: &Interval, signs_all: bool) -> Option<String> {
         (Field::Minute, Field::Second) => &[("minutes", ':'), ("seconds", ' ')],
         _ => return None,
     };
-    let has_days = fields.first().is_some_and(|(name, _)| *name == "days");
-    if negated && has_days && !signs_all {
-        return None;
-    }
     let mut rest = unsigned;
     let mut words = Vec::new();
     for (at, (name, separator)) in fields.iter().enumerate() {
@@ -282,12 +278,12 @@ mod tests {
     }
 
     #[test]
-    fn the_sign_of_days_is_ambiguous() {
-        let sql = "INTERVAL '-1 02' DAY TO HOUR";
-        assert_eq!(rewritten(sql, false), sql);
-        assert_eq!(
-            rewritten("INTERVAL '-1-2' YEAR TO MONTH", false),
-            "INTERVAL '-1 years -2 months'"
-        );
+    fn intervals_of_postgres_stay() {
+        for sql in [
+            "INTERVAL '-1 02' DAY TO HOUR",
+            "INTERVAL '1-2' YEAR TO MONTH",
+        ] {
+            assert_eq!(rewritten(sql, false), sql);
+        }
     }
 }

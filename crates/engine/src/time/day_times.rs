@@ -83,7 +83,12 @@ fn times(values: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(times))
 }
 
-fn periods(values: &ArrayRef) -> Result<ArrayRef> {
+/// Returns the intervals since midnight.
+///
+/// # Errors
+///
+/// The values are no times of day.
+pub(super) fn periods(values: &ArrayRef) -> Result<ArrayRef> {
     let nanos = cast(&cast(values, &TIME)?, &DataType::Int64)?;
     let periods: IntervalMonthDayNanoArray = nanos
         .as_primitive::<Int64Type>()

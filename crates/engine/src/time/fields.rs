@@ -1,6 +1,7 @@
-//! `date_part` of times, and Trino's `EXTRACT`, by the clock of their zone, and for units that DataFusion
+//! `date_part` of times, and Trino's `EXTRACT`, by the clock of their zone, with units that DataFusion
 //! does not know, such as `century`, `timezone_hour` and `julian`. Seconds and milliseconds include
-//! their fraction, and the year before 1 is -1, as in PostgreSQL.
+//! their fraction, and the year before 1 is -1, as in PostgreSQL. DataFusion's is NULL after the year
+//! 262142.
 
 use std::sync::Arc;
 
@@ -41,20 +42,14 @@ pub(super) fn of_time(call: &ScalarFunction, schema: &DFSchema) -> Option<Expr> 
         return None;
     }
     let field = FieldName::named(name.try_as_str().flatten()?)?;
-    let zoned = match time.get_type(schema).ok()? {
-        DataType::Timestamp(_, zone) => zone.is_some_and(|zone| {
-            !is_utc(&zone)
-                || matches!(
-                    field,
-                    FieldName::OffsetSeconds | FieldName::OffsetHours | FieldName::OffsetMinutes
-                )
-        }),
-        DataType::Date32 => false,
+    let is_replaced = match time.get_type(schema).ok()? {
+        DataType::Timestamp(TimeUnit::Microsecond, None) | DataType::Date32 => !field.is_of_zone(),
+        DataType::Timestamp(_, zone) => zone.is_some(),
         // DataFusion drops the fraction.
-        DataType::Time32(_) | DataType::Time64(_) if field.is_of_second() => false,
-        _ => return None,
+        DataType::Time32(_) | DataType::Time64(_) => field.is_of_second(),
+        _ => false,
     };
-    if !zoned && !field.differs_from_engine() {
+    if !is_replaced {
         return None;
     }
     let function = FieldOfTime {
@@ -97,20 +92,10 @@ impl FieldName {
         })
     }
 
-    /// Returns whether DataFusion does not know the field, or has a year 0.
-    fn differs_from_engine(self) -> bool {
+    fn is_of_zone(self) -> bool {
         matches!(
             self,
-            Self::Julian
-                | Self::IsoYear
-                | Self::Of(
-                    Unit::Year
-                        | Unit::Second
-                        | Unit::Millisecond
-                        | Unit::Decade
-                        | Unit::Century
-                        | Unit::Millennium
-                )
+            Self::OffsetSeconds | Self::OffsetHours | Self::OffsetMinutes
         )
     }
 

@@ -1,6 +1,6 @@
 //! `to_timestamp(text, template)` and `to_date(text, template)` as in PostgreSQL: a separator of the
-//! template matches any separator of the text, or nothing. PostgreSQL also skips letters that differ
-//! and fills in a missing year; here, both are errors.
+//! template matches any separator of the text, or nothing, and another character any character. Fields
+//! that are missing or 0 are those of the first day of the year 1 BC.
 
 mod elements;
 #[cfg(test)]
@@ -31,6 +31,8 @@ pub(super) struct Said {
 pub(super) enum Fault {
     /// It does not match the template.
     Differs,
+    /// It has a day of the year without a year.
+    NoYear,
     /// A part of it is out of range.
     Range,
     /// An hour that the 12-hour clock does not have.
@@ -57,7 +59,11 @@ pub(super) fn error(text: &str, template: &str, fault: &Fault) -> Error {
             Code::InvalidDatetime,
             format!("the text \"{text}\" does not match the template \"{template}\""),
         )
-        .with_hint("both need the same letters, and a year"),
+        .with_hint("each field needs its number or its name"),
+        Fault::NoYear => Error::new(
+            Code::InvalidDatetime,
+            "cannot calculate day of year without year information",
+        ),
         Fault::Range => Error::new(
             Code::DatetimeOutOfRange,
             format!("date/time field value out of range: \"{text}\""),
@@ -150,8 +156,8 @@ pub(super) fn read(text: &str, template: &str) -> Result<Said, Fault> {
             }
             Element::Separator if fixed => return Err(Fault::Differs),
             Element::Separator => extra -= 1,
-            Element::Char(_) if extra > 0 && !fixed => extra -= 1,
-            Element::Char(char) => rest = rest.strip_prefix(*char).ok_or(Fault::Differs)?,
+            Element::Char { .. } if extra > 0 && !fixed => extra -= 1,
+            Element::Char { .. } => rest = rest.get(next.len_utf8()..).unwrap_or_default(),
             Element::Field {
                 name,
                 bare,
@@ -237,6 +243,11 @@ fn near_2020(year: i64) -> i64 {
     }
 }
 
+/// Returns a field that is neither missing nor 0.
+fn given(field: Option<i64>) -> Option<i64> {
+    field.filter(|value| *value != 0)
+}
+
 fn set(part: &mut Option<i64>, value: i64, name: &'static str) -> Result<(), Fault> {
     match part.replace(value) {
         Some(before) if before != value => Err(Fault::Conflict(name)),
@@ -283,9 +294,10 @@ impl Parts {
             "Q" | "D" => {
                 number(rest, 1, bounded)?;
             }
+            // Other numbers are Sunday.
             "ID" => match number(rest, 1, bounded)?.0 {
-                day @ 1..=7 => set(&mut self.weekday, day - 1, name)?,
-                _ => return Err(Fault::Range),
+                day @ 1..=6 => set(&mut self.weekday, day - 1, name)?,
+                _ => set(&mut self.weekday, 6, name)?,
             },
             "DAY" => set(&mut self.weekday, index(word(rest, &DAYS)?), name)?,
             "DY" => set(&mut self.weekday, index(word(rest, &short(&DAYS))?), name)?,
@@ -376,49 +388,57 @@ impl Parts {
         Ok(())
     }
 
-    /// Returns the year, of which 0 is 1 BC.
-    fn full_year(&self) -> Result<i64, Fault> {
+    /// Returns the year, of which 0 is 1 BC; `None` if there is none.
+    fn full_year(&self) -> Option<i64> {
         let of_era = |value: i64| if self.before_christ { -value } else { value };
-        match (self.year, self.century.map(of_era)) {
-            (Some(0), _) => Err(Fault::Range),
-            (Some(year), Some(century)) if self.year_digits <= 2 => Ok(match year % 100 {
+        match (given(self.year), given(self.century).map(of_era)) {
+            (Some(year), Some(century)) if self.year_digits <= 2 => Some(match year % 100 {
                 0 if century >= 0 => century * 100,
                 0 => century * 100 + 1,
                 year if century >= 0 => year + (century - 1) * 100,
                 year => (century + 1) * 100 - year + 1,
             }),
-            (Some(year), _) => Ok(match of_era(year) {
+            (Some(year), _) => Some(match of_era(year) {
                 before @ ..0 => before + 1,
                 year => year,
             }),
-            (None, Some(century @ 0..)) => Ok((century - 1) * 100 + 1),
-            (None, Some(century)) => Ok(century * 100 + 1),
-            (None, None) => Err(Fault::Differs),
+            (None, Some(century @ 0..)) => Some((century - 1) * 100 + 1),
+            (None, Some(century)) => Some(century * 100 + 1),
+            (None, None) => None,
         }
     }
 
     /// Returns the day, in days since 1970.
     fn date(&self) -> Result<i64, Fault> {
-        if let Some(julian) = self.julian {
+        if let Some(julian) = given(self.julian) {
             return Ok(julian - 2_440_588);
         }
-        let year = self.full_year()?;
+        let (week, day_of_year) = (given(self.week), given(self.day_of_year));
+        let is_iso = self.is_iso == Some(true);
+        let year = match self.full_year() {
+            Some(year) => year,
+            None if day_of_year.is_some() || (week.is_some() && !is_iso) => {
+                return Err(Fault::NoYear);
+            }
+            None => 0,
+        };
         let first = days_of(year, 1, 1);
         let days = days_of(year + 1, 1, 1) - first;
-        if self.is_iso == Some(true) && (self.week.is_some() || self.day_of_year.is_some()) {
+        if is_iso && (week.is_some() || day_of_year.is_some()) {
             // The first week is that of January 4th.
             let january = days_of(year, 1, 4);
             let monday = january - weekday(january);
-            return match (self.week, self.day_of_year) {
-                (Some(week @ 1..=53), _) => Ok(monday + (week - 1) * 7 + self.weekday.unwrap_or(0)),
+            return match (week, day_of_year) {
+                (Some(week), _) => Ok(monday + (week - 1) * 7 + self.weekday.unwrap_or(0)),
                 (None, Some(day @ 1..=371)) => Ok(monday + day - 1),
                 _ => Err(Fault::Range),
             };
         }
         let first_of_week = |week: i64| (week - 1) * 7 + 1;
-        let day_of_year = self.day_of_year.or(self.week.map(first_of_week));
-        let day = self.week_of_month.map(first_of_week).or(self.day);
-        let date = match (day_of_year, self.month, day) {
+        let day_of_year = day_of_year.or(week.map(first_of_week));
+        let day = given(self.week_of_month).map(first_of_week);
+        let day = day.or(given(self.day));
+        let date = match (day_of_year, given(self.month), day) {
             (Some(day), None, None) => (1..=days).contains(&day).then(|| first + day - 1),
             (None, month, day) => {
                 let (month, day) = (month.unwrap_or(1), day.unwrap_or(1));

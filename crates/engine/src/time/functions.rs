@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, AsArray, Date32Array, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Decimal128Type, Field, FieldRef, Float64Type, Int64Type, TimeUnit,
@@ -22,6 +22,7 @@ use datafusion::logical_expr::{
 use super::SECOND;
 use super::at_zone::AtTimeZone;
 use super::bins;
+use super::calendar::DAY;
 use super::clock::Clock;
 use super::cut;
 use super::from_template;
@@ -308,7 +309,11 @@ fn by_template(
         })
         .collect::<Result<TimestampMicrosecondArray>>()?;
     let times: ArrayRef = match to {
-        DataType::Date32 => cast(&times, to)?,
+        // Arrow's cast ends with the year 262142. A day of 64 bits of microseconds has 28 bits.
+        DataType::Date32 => {
+            let days: Date32Array = times.unary(|time| time.div_euclid(DAY) as i32);
+            Arc::new(days)
+        }
         _ => Arc::new(times.with_timezone_opt(zone)),
     };
     expressions::made(times, constant)

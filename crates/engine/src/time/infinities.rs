@@ -8,6 +8,7 @@
 //! x < CASE WHEN c THEN y ELSE 'infinity' END
 //!                                    CASE WHEN c THEN x < y ELSE x < 'infinity' END
 //!                                    likewise all comparisons, BETWEEN, IN, IS DISTINCT FROM
+//! isfinite(coalesce(y, 'infinity'))  … <> 'infinity' AND … <> '-infinity'
 //! ```
 //!
 //! Only where `x` is a date or a timestamp: the literal is a text beside texts, and a number beside
@@ -178,6 +179,21 @@ fn of_expression(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
                 false => one.or(other),
                 true => one.and(other),
             })
+        }
+        Expr::ScalarFunction(call) if call.func.name() == "isfinite" => {
+            let [value] = call.args.as_slice() else {
+                return None;
+            };
+            let of = value.get_type(schema).ok().filter(is_time)?;
+            let has_end = value.exists(|part| Ok(end_of(part).is_some())).ok()?;
+            if !has_end {
+                return None;
+            }
+            let differs = |end: &str| {
+                let end = cast(lit(end), of.clone());
+                compared(value, Operator::NotEq, &end)
+            };
+            Some(differs("infinity")?.and(differs("-infinity")?))
         }
         _ => None,
     }

@@ -2,7 +2,8 @@
 //! accepts fewer forms, and reads some differently: it reads `20240229` as a time of day, applies a
 //! zone in the text to a timestamp without time zone, and refuses times that a clock shows twice.
 //!
-//! Fractions finer than a microsecond are rounded half up, as in Trino's casts.
+//! Fractions finer than a microsecond are rounded half up, as in Trino's casts, or half to even, as in
+//! PostgreSQL's.
 
 use std::sync::Arc;
 
@@ -206,9 +207,17 @@ fn error(text: &str, to: &DataType, fault: Fault) -> Error {
     let name = name_of(to);
     match fault {
         Fault::EndOfDay => end_of_day(),
+        Fault::Range if matches!(to, DataType::Interval(_)) => Error::new(
+            Code::IntervalOutOfRange,
+            format!("interval field value out of range: \"{shown}\""),
+        ),
         Fault::Range => Error::new(
             Code::DatetimeOutOfRange,
             format!("date/time field value out of range: \"{shown}\""),
+        ),
+        Fault::Zone => Error::new(
+            Code::ZoneOutOfRange,
+            format!("time zone displacement out of range: \"{shown}\""),
         ),
         Fault::Syntax if has_infinity(to) && is_infinite(text) => {
             Error::not_supported(format!("infinite values of type {name} are not supported"))

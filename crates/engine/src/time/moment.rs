@@ -39,6 +39,8 @@ pub(super) enum Fault {
     Syntax,
     /// A part of it is out of range.
     Range,
+    /// Its offset from UTC is out of range.
+    Zone,
     /// It is 24:00, as a time of day.
     EndOfDay,
 }
@@ -57,8 +59,9 @@ const FIRST_DAY: i64 = -2_440_588;
 const LONGEST: usize = 4096;
 
 impl Moment {
-    /// Parses a text. Fractions finer than `digits` digits of a second are rounded half up.
-    /// `order`: of day, month and year in dates of numbers.
+    /// Parses a text. Fractions finer than `digits` digits of a second are rounded half up, those of a
+    /// microsecond in PostgreSQL half to even. `order`: of day, month and year in dates of numbers, which
+    /// PostgreSQL always has.
     ///
     /// # Errors
     ///
@@ -87,15 +90,13 @@ impl Moment {
         if order != DateOrder::Unknown
             && let Some(text) = in_calendar(text)
         {
-            let rest = text.as_str();
-            return Reader { rest, digits }.moment();
+            return Reader::of(&text, digits, order).moment();
         }
-        let reader = Reader { rest: text, digits };
+        let reader = Reader::of(text, digits, order);
         if !reader.is_date()
             && let Some(text) = year_first(text, order).or_else(|| numbers(text, order))
         {
-            let rest = text.as_str();
-            return Reader { rest, digits }.moment();
+            return Reader::of(&text, digits, order).moment();
         }
         reader.moment()
     }
@@ -157,9 +158,20 @@ fn in_range(time: i64) -> Result<i64, Fault> {
 struct Reader<'a> {
     rest: &'a str,
     digits: u8,
+    /// Whether half a microsecond is rounded to even.
+    to_even: bool,
 }
 
 impl<'a> Reader<'a> {
+    fn of(rest: &'a str, digits: u8, order: DateOrder) -> Self {
+        let to_even = order != DateOrder::Unknown;
+        Self {
+            rest,
+            digits,
+            to_even,
+        }
+    }
+
     fn moment(mut self) -> Result<Moment, Fault> {
         let mut day = None;
         let mut years = None;
@@ -204,7 +216,8 @@ impl<'a> Reader<'a> {
                     let end = |c: char| !(c.is_ascii_digit() || c == ':');
                     let sign = self.taken(1);
                     let digits = self.until(end);
-                    let seconds = offset(&format!("{sign}{digits}")).ok_or(Fault::Syntax)?;
+                    let seconds =
+                        offset(&format!("{sign}{digits}")).ok_or_else(|| of_offset(digits))?;
                     zone = Some(Clock::Fixed(seconds));
                 }
                 b'a'..=b'z' | b'A'..=b'Z' => {
@@ -255,13 +268,10 @@ impl<'a> Reader<'a> {
             (Some((hour, rest)), Some(half)) => Some(((hour % 12 + half), rest)),
             (time, _) => time,
         };
-        let time = match time {
-            Some((hour, rest)) if hour > 24 || (hour == 24 && rest > 0) => {
-                return Err(Fault::Range);
-            }
-            Some((hour, rest)) => Some(hour * 3600 * SECOND + rest),
-            None => None,
-        };
+        let time = time.map(|(hour, rest)| hour * 3600 * SECOND + rest);
+        if time > Some(DAY) {
+            return Err(Fault::Range);
+        }
         Ok(Moment {
             day,
             time,
@@ -345,12 +355,12 @@ impl<'a> Reader<'a> {
             (Some(_), Some(b'.')) => {
                 self.taken(1);
                 let digits = self.until(|c| !c.is_ascii_digit());
-                fraction(digits, self.digits)
+                fraction(digits, self.digits, self.to_even)
             }
             _ => 0,
         };
         let second = second.unwrap_or(0);
-        if minute > 59 || second > 60 || (second == 60 && fraction > 0) {
+        if minute > 59 || second > 60 {
             return Err(Fault::Range);
         }
         Ok((hour, (minute * 60 + second) * SECOND + fraction))
@@ -382,9 +392,24 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns the microseconds from the digits of a fraction, rounded half up to `digits` digits.
-fn fraction(text: &str, digits: u8) -> i64 {
+/// Returns why digits and colons are no offset from UTC.
+fn of_offset(digits: &str) -> Fault {
+    let parts: Vec<&str> = digits.split(':').take(4).collect();
+    match parts.len() > 3 || parts.contains(&"") {
+        true => Fault::Syntax,
+        false => Fault::Zone,
+    }
+}
+
+/// Returns the microseconds from the digits of a fraction, rounded half up to `digits` digits, or half
+/// to even.
+fn fraction(text: &str, digits: u8, to_even: bool) -> i64 {
     let kept = usize::from(digits.min(MAX_DIGITS));
+    if to_even && digits >= MAX_DIGITS && text.len() > kept {
+        // PostgreSQL rounds the nearest double.
+        let seconds: f64 = format!("0.{text}").parse().unwrap_or_default();
+        return (seconds * SECOND as f64).round_ties_even() as i64;
+    }
     let number = |digits: &str| -> i64 {
         digits
             .bytes()

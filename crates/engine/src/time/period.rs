@@ -4,10 +4,10 @@
 //! 1 year 2 mons -3 days 04:05:06.789       1.5 months (1 month 15 days)
 //! 1-2 3 4:05                               100 (seconds)
 //! @ 1 day ago                              2 hours, 1 min
-//! P1Y2M3DT4H5M6.5S                         P0001-02-03T04:05:06, see alternative.rs
+//! P1Y2M3DT4H5M6.5S                         P0001-02-03T04:05:06, see iso_8601.rs
 //! ```
 
-mod alternative;
+mod iso_8601;
 #[cfg(test)]
 mod tests;
 
@@ -36,16 +36,16 @@ pub(super) fn read(text: &str) -> Result<IntervalMonthDayNano, Fault> {
 ///
 /// As of [`read`].
 pub(super) fn read_to(text: &str, last: Option<LastField>) -> Result<IntervalMonthDayNano, Fault> {
+    let given = text;
     let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
     let mut period = Period {
         last,
         ..Period::default()
     };
     match text.strip_prefix('P') {
-        Some(designated) => match alternative::read(designated) {
-            Some(read) => (period.months, period.days, period.micros) = read?,
-            None => period.designated(designated)?,
-        },
+        // Forms of ISO 8601 have no spaces.
+        Some(_) if text.len() < given.len() => return Err(Fault::Syntax),
+        Some(iso) => iso_8601::read(iso, &mut period)?,
         None => period.spoken(text)?,
     }
     let value = period.value()?;
@@ -208,52 +208,6 @@ impl Period {
         self.add_part(number.fraction, length)
     }
 
-    /// Parses what follows `P`.
-    fn designated(&mut self, text: &str) -> Result<(), Fault> {
-        let mut rest = text;
-        let mut is_time = false;
-        let mut last = None;
-        if rest.is_empty() {
-            return Err(Fault::Syntax);
-        }
-        while !rest.is_empty() {
-            if let (false, Some(time)) = (is_time, rest.strip_prefix('T')) {
-                is_time = true;
-                rest = time;
-                last = None;
-                continue;
-            }
-            let start = rest;
-            if start.starts_with('+') {
-                return Err(Fault::Syntax);
-            }
-            let number = taken_number(&mut rest).ok_or(Fault::Syntax)?;
-            let written = start.get(..start.len() - rest.len()).unwrap_or_default();
-            let letter = rest.chars().next().ok_or(Fault::Syntax)?;
-            let unit = match (is_time, letter) {
-                (false, 'Y') => Unit::Year,
-                (false, 'M') => Unit::Month,
-                (false, 'W') => Unit::Week,
-                (false, 'D') => Unit::Day,
-                (true, 'H') => Unit::Hour,
-                (true, 'M') => Unit::Minute,
-                (true, 'S') => Unit::Second,
-                _ => return Err(Fault::Syntax),
-            };
-            // Larger units come first.
-            if last.is_some_and(|last| last as u8 >= unit as u8) {
-                return Err(Fault::Syntax);
-            }
-            last = Some(unit);
-            let mut number = number.ok_or(Fault::Range)?;
-            // Here the fraction is that of the nearest double: 8.6 has 0.5999999999999996.
-            number.fraction = written.parse().map_or(number.fraction, f64::fract);
-            self.add(number, unit)?;
-            rest = rest.get(1..).unwrap_or_default();
-        }
-        Ok(())
-    }
-
     /// Parses numbers and their units.
     fn spoken(&mut self, text: &str) -> Result<(), Fault> {
         let mut rest = text;
@@ -311,6 +265,10 @@ impl Period {
     fn field(&mut self, rest: &mut &str) -> Result<(), Fault> {
         let start = *rest;
         let sign = taken_sign(rest);
+        // PostgreSQL reads `.5`, and `-0.5`, but not `-.5`.
+        if rest.len() < start.len() && rest.starts_with('.') {
+            return Err(Fault::Syntax);
+        }
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         match rest.as_bytes().get(digits) {
             Some(b':') => return self.clock(rest, sign),

@@ -16,13 +16,13 @@ use datafusion::logical_expr::{
     Signature, TypeSignature, TypeSignatureClass,
 };
 
-use super::SECOND;
 use super::clock::Clock;
 use super::input::out_of_range;
 use super::period_template::write_period;
 use super::template::{Shown, write};
 use super::zoned::intervals;
 use super::zones::each;
+use super::{SECOND, day_times};
 use crate::numbers::numerals;
 use crate::plans::scalars::named_as_the_inner;
 use crate::{limits::stop, plans::expressions};
@@ -116,7 +116,12 @@ impl ScalarUDFImpl for ToChar {
                 | DataType::Time32(_)
         );
         let is_number = numerals::is_number(&data_type);
-        let is_period = matches!(data_type, DataType::Interval(_) | DataType::Duration(_));
+        // A time of day is the interval since midnight.
+        let is_period = match data_type {
+            DataType::Interval(_) | DataType::Duration(_) => true,
+            DataType::Time32(_) | DataType::Time64(_) => !has_formats(templates)?,
+            _ => false,
+        };
         if !is_number && !is_period && (!is_time || has_formats(templates)?) {
             let formats = templates.cast_to(&DataType::Utf8, None)?;
             let given = vec![times.clone(), formats];
@@ -156,7 +161,10 @@ pub(super) fn has_formats(templates: &ColumnarValue) -> Result<bool> {
 }
 
 fn texts_of_periods(periods: &ArrayRef, templates: &ArrayRef) -> Result<ArrayRef> {
-    let periods = intervals(periods)?;
+    let periods = match periods.data_type() {
+        DataType::Time32(_) | DataType::Time64(_) => intervals(&day_times::periods(periods)?)?,
+        _ => intervals(periods)?,
+    };
     let templates = cast(templates, &DataType::Utf8)?;
     let mut texts = StringBuilder::with_capacity(periods.len(), periods.len() * 16);
     let mut text = String::new();
@@ -188,14 +196,6 @@ fn texts(times: &ArrayRef, templates: &ArrayRef, session: Option<&str>) -> Resul
             let clock = clock.unwrap_or(Clock::UTC);
             let shown = cast(times, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
             Arc::new(each(&shown, |shown| clock.instant(shown))?)
-        }
-        // A time of day is one on the first day.
-        DataType::Time32(_) | DataType::Time64(_) => {
-            let micros = cast(times, &DataType::Time64(TimeUnit::Microsecond))?;
-            cast(
-                &cast(&micros, &DataType::Int64)?,
-                &DataType::Timestamp(TimeUnit::Microsecond, None),
-            )?
         }
         _ => cast(times, &DataType::Timestamp(TimeUnit::Microsecond, zone))?,
     };

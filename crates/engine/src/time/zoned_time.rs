@@ -32,6 +32,8 @@ pub struct ZonedTime {
 pub enum NoZonedTime {
     Syntax,
     Range,
+    /// Its offset from UTC is out of range.
+    Zone,
 }
 
 impl ZonedTime {
@@ -44,6 +46,7 @@ impl ZonedTime {
     pub fn read(text: &str, clock: Clock, now: i64) -> Result<Self, NoZonedTime> {
         let fault = |fault| match fault {
             Fault::Range => NoZonedTime::Range,
+            Fault::Zone => NoZonedTime::Zone,
             Fault::Syntax | Fault::EndOfDay => NoZonedTime::Syntax,
         };
         let moment = Moment::read(text, MAX_DIGITS, DateOrder::Mdy).map_err(fault)?;

@@ -7,7 +7,8 @@
 //! x * '2', x - '2'                     x * CAST('2' AS INT), if x is an INT
 //! day - '2024-01-01'                   day - CAST('2024-01-01' AS DATE)
 //! day - other_day                      CAST(day - other_day AS INT)
-//! moment + '1 day'                     moment + CAST('1 day' AS INTERVAL)
+//! moment + '1 day', time + '1 hour'    moment + CAST('1 day' AS INTERVAL), …
+//! moment + NULL, length * NULL         with a NULL of the types of the others
 //! moment + $1, length * $1             with an INTERVAL, with a DOUBLE
 //! length > '1 day'                     length > CAST('1 day' AS INTERVAL)
 //! b = 'no'                             b = CAST('no' AS BOOLEAN), if b is a BOOLEAN
@@ -25,7 +26,7 @@
 //! literals types among values of one type.
 
 use arrow::datatypes::{DECIMAL256_MAX_PRECISION, DataType, IntervalUnit};
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, cast};
@@ -85,6 +86,15 @@ impl ExprPlanner for OperandTypes {
         right = crate::types::open_operands::typed(&op, right, &left, schema);
         if op != BinaryOperator::Divide {
             left = crate::types::open_operands::typed(&op, left, &right, schema);
+        }
+        if is_calculated {
+            if let Some(null) = null_beside(&right, &op, &left, schema) {
+                right = null;
+            } else if op != BinaryOperator::Divide
+                && let Some(null) = null_beside(&left, &op, &right, schema)
+            {
+                left = null;
+            }
         }
         // A text takes the type of the literal, which it would hide.
         let are_texts = (text_of(&left).is_some(), text_of(&right).is_some());
@@ -168,6 +178,23 @@ fn typed(text: &str, op: &BinaryOperator, beside: &Expr, schema: &DFSchema) -> O
     }
     let literal = Expr::Literal(text.into(), None);
     Some(cast(literal, data_type))
+}
+
+/// Returns a NULL without a type as one of the type that the operator takes beside a time or an
+/// interval; `None` for other operands.
+fn null_beside(
+    operand: &Expr,
+    op: &BinaryOperator,
+    beside: &Expr,
+    schema: &DFSchema,
+) -> Option<Expr> {
+    let is_null = matches!(operand, Expr::Literal(ScalarValue::Null, _));
+    if !is_null || !is_short(beside) {
+        return None;
+    }
+    let beside = beside.get_type(schema).ok().filter(DataType::is_temporal)?;
+    let data_type = type_beside(op, &beside)?;
+    Some(cast(operand.clone(), data_type))
 }
 
 /// Makes a `real` that is beside an integer or a decimal a `double precision`.
@@ -379,8 +406,10 @@ fn type_beside(op: &BinaryOperator, beside: &DataType) -> Option<DataType> {
         (Op::PGExp, number) if number.is_numeric() => Some(DataType::Float64),
         (Op::PGExp, _) => None,
         (_, number) if number.is_numeric() => Some(number.clone()),
-        (Op::Plus, DataType::Timestamp(..)) => Some(INTERVAL),
-        (Op::Minus, DataType::Timestamp(..) | DataType::Date32) => Some(beside.clone()),
+        (Op::Plus, DataType::Timestamp(..) | DataType::Time64(_)) => Some(INTERVAL),
+        (Op::Minus, DataType::Timestamp(..) | DataType::Date32 | DataType::Time64(_)) => {
+            Some(beside.clone())
+        }
         (Op::Plus | Op::Minus, DataType::Interval(_) | DataType::Duration(_)) => Some(INTERVAL),
         (Op::Multiply | Op::Divide, DataType::Interval(_) | DataType::Duration(_)) => {
             Some(DataType::Float64)

@@ -37,6 +37,8 @@ pub(crate) fn locate(error: Error, text: &str, begins: usize) -> Error {
         Code::InvalidCast
         | Code::InvalidDatetime
         | Code::DatetimeOutOfRange
+        | Code::IntervalOutOfRange
+        | Code::ZoneOutOfRange
         | Code::NumericOutOfRange => {
             quoted(&error).and_then(|value| position_of_literal(value, text))
         }

@@ -4,14 +4,14 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
-    TimestampMicrosecondType,
+    DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use lakegate_error::{Code, Error};
 
 use super::Estimate;
+use crate::time::length_of;
 
 /// Maximum elements that one call makes for all rows of a batch together.
 const MAX_ELEMENTS: i128 = 10_000_000;
@@ -125,7 +125,8 @@ fn length(array: &ArrayRef, row: usize) -> Result<Option<i128>> {
             &DataType::Interval(IntervalUnit::MonthDayNano),
         )?;
         let value = interval.as_primitive::<IntervalMonthDayNanoType>().value(0);
-        if value == IntervalMonthDayNano::ZERO {
+        // A month less 30 days has no length.
+        if length_of(value) == 0 {
             return Err(no_step());
         }
         let days = i128::from(value.months) * 28 + i128::from(value.days);
@@ -176,6 +177,7 @@ mod tests {
             "SELECT generate_series(1, 10, 0)",
             "SELECT range(1, 10, 0)",
             "SELECT generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2020-01-01', INTERVAL '0' DAY)",
+            "SELECT generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2020-01-01', INTERVAL '1 month -30 days')",
         ] {
             let error = run(sql).await.unwrap_err();
             let said = "step size cannot equal zero";

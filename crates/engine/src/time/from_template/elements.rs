@@ -16,7 +16,10 @@ pub(super) enum Element {
     /// From here on, a separator is exactly one character.
     Fixed,
     Separator,
-    Char(char),
+    /// Another character, of which a text may have any.
+    Char {
+        is_digit: bool,
+    },
 }
 
 /// Returns whether a character of a template or of a text is a separator.
@@ -46,7 +49,7 @@ pub(super) fn is_digits(element: &Element) -> bool {
                 | "TZH"
                 | "TZ"
         ),
-        Element::Char(char) => char.is_ascii_digit(),
+        Element::Char { is_digit } => *is_digit,
         Element::Fixed | Element::Separator => false,
     }
 }
@@ -92,10 +95,16 @@ pub(super) fn of(template: &str) -> Vec<Element> {
                 rest = rest.get(1..).unwrap_or_default();
             }
             separator if is_separator(separator) => elements.push(Element::Separator),
-            other => elements.push(Element::Char(other)),
+            other => elements.push(char_of(other)),
         }
     }
     elements
+}
+
+fn char_of(char: char) -> Element {
+    Element::Char {
+        is_digit: char.is_ascii_digit(),
+    }
 }
 
 /// Appends the characters of quoted text, and returns what follows it.
@@ -104,8 +113,8 @@ fn quoted<'a>(elements: &mut Vec<Element>, text: &'a str) -> &'a str {
     while let Some((at, char)) = chars.next() {
         match char {
             '"' => return text.get(at + 1..).unwrap_or_default(),
-            '\\' => elements.extend(chars.next().map(|(_, escaped)| Element::Char(escaped))),
-            other => elements.push(Element::Char(other)),
+            '\\' => elements.extend(chars.next().map(|(_, escaped)| char_of(escaped))),
+            other => elements.push(char_of(other)),
         }
     }
     ""

@@ -70,11 +70,12 @@ fn texts_are_read_as_templates_say() {
         ("2024-03-xx", "YYYY-MM-DD", Fault::Differs),
         ("x", "YYYY", Fault::Differs),
         ("2024", long.as_str(), Fault::Long),
-        ("05:00", "HH24:MI", Fault::Differs),
         ("2024-02-30", "YYYY-MM-DD", Fault::Range),
         ("2024-01-01 24:00", "YYYY-MM-DD HH24:MI", Fault::Range),
         ("2024 13", "YYYY HH", Fault::Hour(13)),
-        ("2024-54", "IYYY-IW", Fault::Range),
+        ("60", "DDD", Fault::NoYear),
+        ("5", "WW", Fault::NoYear),
+        ("25:00", "HH24:MI", Fault::Range),
         ("2024-01", "YYYY-IW", Fault::Calendars),
         ("2024-02-Mar", "YYYY-MM-Mon", Fault::Conflict("MON")),
         ("2024-01-01 86400", "YYYY-MM-DD SSSSS", Fault::Range),
@@ -82,6 +83,27 @@ fn texts_are_read_as_templates_say() {
         ("2024 UTC", "YYYY TZ", Fault::Pattern("TZ")),
     ] {
         assert_eq!(read(text, template), Err(fault), "{text}");
+    }
+}
+
+#[test]
+fn missing_fields_are_those_of_the_first_day_of_1_bc() {
+    let first = days_of(0, 1, 1) * DAY;
+    for (text, template, expected) in [
+        ("", "YYYY", first),
+        ("0000-00-00", "YYYY-MM-DD", first),
+        ("12:34", "HH24:MI", first + (12 * 60 + 34) * 60 * SECOND),
+        ("3 pm", "HH pm", first + 15 * 3600 * SECOND),
+        ("II", "RM", days_of(0, 2, 1) * DAY),
+        ("29th", "DDth", days_of(0, 1, 29) * DAY),
+        ("2000-00-01", "YYYY-MM-DD", days_of(2000, 1, 1) * DAY),
+        ("2024y02", "YYYY\"x\"MM", days_of(2024, 2, 1) * DAY),
+        ("2024-02-29", "YYYYMMDD", days_of(2024, 1, 2) * DAY),
+        ("2024-54-1", "IYYY-IW-ID", days_of(2025, 1, 6) * DAY),
+        ("2024-09-8", "IYYY-IW-ID", days_of(2024, 3, 3) * DAY),
+    ] {
+        let said = read(text, template).map(|said| said.time);
+        assert_eq!(said, Ok(expected), "{text}");
     }
 }
 

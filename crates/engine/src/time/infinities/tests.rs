@@ -1,6 +1,10 @@
 #![allow(clippy::unwrap_used)]
+use std::sync::Arc;
+
 use arrow::datatypes::{Field, Schema, TimeUnit};
+use datafusion::error::DataFusionError;
 use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
 use datafusion::prelude::{col, when};
 
 use super::*;
@@ -140,4 +144,24 @@ fn choices_of_many_values_are_not_compared_with_each_other() {
     assert!(shown(&choice(2).lt(choice(2))).is_some());
     assert!(shown(&choice(300).lt(col("t"))).is_some());
     assert_eq!(shown(&choice(300).lt(choice(300))), None);
+}
+
+#[test]
+fn infinite_values_are_not_finite() {
+    let is_finite = |value: Expr| {
+        let evaluated = |_: &[ColumnarValue]| -> Result<ColumnarValue> {
+            Err(DataFusionError::Internal(String::new()))
+        };
+        let (of, volatility) = (vec![MOMENT], Volatility::Immutable);
+        let function = Arc::new(evaluated);
+        create_udf("isfinite", of, DataType::Boolean, volatility, function).call(vec![value])
+    };
+    let constant = shown(&is_finite(last())).unwrap();
+    assert_eq!(constant, "Boolean(false) AND Boolean(true)");
+    assert_eq!(shown(&is_finite(col("t"))), None);
+    let chosen = shown(&is_finite(coalesce(vec![col("t"), last()]))).unwrap();
+    assert_eq!(
+        chosen,
+        "coalesce(t IS NOT NULL OR Boolean(NULL), Boolean(false)) AND coalesce(t IS NOT NULL OR Boolean(NULL), Boolean(true))"
+    );
 }

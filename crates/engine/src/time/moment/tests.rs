@@ -120,6 +120,47 @@ fn times_of_day_are_read_alone_or_after_a_date() {
 }
 
 #[test]
+fn minutes_may_have_a_leap_second() {
+    assert_eq!(time("10:11:60"), time("10:12"));
+    assert_eq!(time("10:11:60.5"), time("10:12:00.5"));
+    assert_eq!(time("23:59:60"), Ok(DAY));
+    for text in ["23:59:60.5", "24:00:00.000001", "10:11:61", "25:00"] {
+        assert_eq!(time(text), Err(Fault::Range), "{text}");
+    }
+}
+
+#[test]
+fn half_a_microsecond_is_rounded_to_even_in_postgres() {
+    let read = |text: &str, order: DateOrder| {
+        Moment::read(text, MAX_DIGITS, order).and_then(Moment::time_of_day)
+    };
+    for (digits, to_even, up) in [
+        ("0000005", 0, 1),
+        ("0000015", 2, 2),
+        ("0000025", 2, 3),
+        ("00000250000001", 3, 3),
+        ("1234565", 123_456, 123_457),
+        ("9999994", 999_999, 999_999),
+        ("9999995", 1_000_000, 1_000_000),
+        ("123456", 123_456, 123_456),
+    ] {
+        let text = format!("00:00:00.{digits}");
+        assert_eq!(read(&text, DateOrder::Mdy), Ok(to_even), "{text}");
+        assert_eq!(read(&text, DateOrder::Unknown), Ok(up), "{text}");
+    }
+}
+
+#[test]
+fn offsets_may_be_out_of_range() {
+    for text in ["10:00+16", "10:00-167", "10:00+2:60"] {
+        assert_eq!(time(text), Err(Fault::Zone), "{text}");
+    }
+    for text in ["10:00+", "10:00+:30", "10:00+1:2:3:4"] {
+        assert_eq!(time(text), Err(Fault::Syntax), "{text}");
+    }
+}
+
+#[test]
 fn long_texts_are_no_times() {
     let spaces = " ".repeat(LONGEST);
     assert_eq!(timestamp(&format!("{spaces}epoch{spaces}")), Ok(0));

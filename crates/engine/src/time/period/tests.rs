@@ -46,8 +46,7 @@ fn intervals_are_read_as_postgres_reads_them() {
         let expected = IntervalMonthDayNano::new(months, days, nanos);
         assert_eq!(read(text), Ok(expected), "{text}");
     }
-    let wrong = "|day|1 fortnight|1day2hours|1w2d|1us2d|1 day1 hour|1 1|1 day 1 day|1 quarter|1e3 days|infinity|1,000 days|P|\
-        PTT|P1D1Y|2:-03|5.year|100 ago|p1d|36:00:00 25 us|36:00:00 -0.5 day|1.5 sec 3 us|1 hour 2:03|1 day x|ago|P+4D|P1DT+4H|🦀";
+    let wrong = "|day|1 fortnight|1day2hours|1w2d|1us2d|1 day1 hour|1 1|1 day 1 day|1 quarter|1e3 days|infinity|1,000 days|P|2:-03|5.year|100 ago|p1d|36:00:00 25 us|36:00:00 -0.5 day|1.5 sec 3 us|1 hour 2:03|1 day x|ago|P+4D|P1DT+4H|-.5|+.5 s|- .5 h|1 day -.5| P1D|P1D |🦀";
     for text in wrong.split('|') {
         assert_eq!(read(text), Err(Fault::Syntax), "{text}");
     }
@@ -59,6 +58,40 @@ fn intervals_are_read_as_postgres_reads_them() {
         "99999999999999999999 days",
         "1-12",
     ] {
+        assert_eq!(read(text), Err(Fault::Range), "{text}");
+    }
+}
+
+#[test]
+fn letters_of_iso_8601_have_any_order() {
+    let day = 24 * HOUR;
+    for (text, expected) in [
+        ("P12D100Y", Some((1200, 12, 0))),
+        ("P1Y1Y", Some((24, 0, 0))),
+        ("PTT", Some((0, 0, 0))),
+        ("PT1M1H", Some((0, 0, HOUR + MINUTE))),
+        ("PT1HT1M", Some((0, 0, HOUR + MINUTE))),
+        ("P1YT", Some((12, 0, 0))),
+        ("P1e2D", Some((0, 100, 0))),
+        ("P.5D", Some((0, 0, day / 2))),
+        ("P-1.5Y", Some((-18, 0, 0))),
+        ("P1D1W", Some((0, 8, 0))),
+        ("P1Y2", None),
+        ("PT1H2:3", None),
+        ("P1H", None),
+        ("PT1D", None),
+        ("P+1D", None),
+        ("P1 D", None),
+        ("P.D", None),
+        ("PeD", None),
+        ("P1e999D", None),
+        ("P1🦀", None),
+    ] {
+        let read = read(text).ok();
+        let parts = read.map(|read| (read.months, read.days, read.nanoseconds / 1000));
+        assert_eq!(parts, expected, "{text}");
+    }
+    for text in ["P1e16D", "P2147483648D", "P-9999999999M"] {
         assert_eq!(read(text), Err(Fault::Range), "{text}");
     }
 }
@@ -77,6 +110,12 @@ fn alternative_forms_of_iso_8601_have_no_letters() {
         ("PT040506", Some((0, 0, 14_706_000_000))),
         ("PT4:5", Some((0, 0, 4 * HOUR + 5 * MINUTE))),
         ("PT4:5:6.7", Some((0, 0, 14_706_700_000))),
+        ("P-1-2", Some((-10, 0, 0))),
+        ("P1.5", Some((18, 0, 0))),
+        ("P1-2-3.5", Some((14, 3, 12 * HOUR))),
+        ("PT1.5:2", Some((0, 0, HOUR + 32 * MINUTE))),
+        ("P0001-02-03T-04:05:06", Some((14, 3, -14_094_000_000))),
+        ("PT030405.5", Some((0, 0, 11_045_000_000))),
         ("P0001-02-03T", Some((14, 3, 0))),
         ("P1-2-3-4", None),
         ("P1-2T3:4:5:6", None),
@@ -84,6 +123,7 @@ fn alternative_forms_of_iso_8601_have_no_letters() {
         ("P-", None),
         ("PT:", None),
         ("P999999999999999999999", None),
+        ("PT4:5:6T", None),
     ] {
         let read = read(text).ok();
         let parts = read.map(|read| (read.months, read.days, read.nanoseconds / 1000));

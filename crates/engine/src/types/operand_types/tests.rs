@@ -141,3 +141,35 @@ fn the_operator_and_the_other_operand_decide_the_type() {
         assert_eq!(type_beside(&op, &beside), expected, "{op} {beside}");
     }
 }
+
+#[test]
+fn nulls_and_texts_beside_times_have_the_types_that_operators_take() {
+    use BinaryOperator as Op;
+    let moment = DataType::Timestamp(TimeUnit::Microsecond, None);
+    let time = DataType::Time64(TimeUnit::Nanosecond);
+    let schema = DFSchema::try_from(Schema::new(vec![
+        Field::new("m", moment.clone(), true),
+        Field::new("c", time.clone(), true),
+        Field::new("v", INTERVAL, true),
+    ]))
+    .unwrap();
+    let null = || Expr::Literal(ScalarValue::Null, None);
+    for (column, op, literal, expected) in [
+        ("m", Op::Plus, null(), INTERVAL),
+        ("m", Op::Minus, null(), moment),
+        ("c", Op::Plus, null(), INTERVAL),
+        ("c", Op::Plus, lit("1 hour"), INTERVAL),
+        ("c", Op::Minus, lit("11:00"), time),
+        ("v", Op::Multiply, null(), DataType::Float64),
+        ("v", Op::Divide, null(), DataType::Float64),
+    ] {
+        let shown = format!("{column} {op} {literal}");
+        let (left, right) = (col(column), literal);
+        let raw = RawBinaryExpr { op, left, right };
+        let PlannerResult::Original(typed) = OperandTypes.plan_binary_op(raw, &schema).unwrap()
+        else {
+            panic!("{shown}")
+        };
+        assert_eq!(typed.right.get_type(&schema).unwrap(), expected, "{shown}");
+    }
+}

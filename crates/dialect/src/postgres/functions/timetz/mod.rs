@@ -245,6 +245,10 @@ impl Job {
                     Code::DatetimeOutOfRange,
                     format!("date/time field value out of range: \"{shown}\""),
                 ),
+                NoZonedTime::Zone => Error::new(
+                    Code::ZoneOutOfRange,
+                    format!("time zone displacement out of range: \"{shown}\""),
+                ),
                 NoZonedTime::Syntax => Error::new(
                     Code::InvalidDatetime,
                     format!("invalid input syntax for type {NAME}: \"{shown}\""),

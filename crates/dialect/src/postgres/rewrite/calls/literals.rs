@@ -79,12 +79,12 @@ pub(in crate::postgres::rewrite) fn type_literals(
 }
 
 /// Returns an argument of a function as a value of the type that the function takes, if it is a quoted
-/// text or a parameter, which have none of their own.
+/// text, a parameter or NULL, which have none of their own.
 pub(in crate::postgres::rewrite) fn typed(argument: &Expr, data_type: DataType) -> Expr {
     let is_untyped = match unnested(argument) {
         Expr::Value(value) => matches!(
             value.value,
-            Value::Placeholder(_) | Value::SingleQuotedString(_)
+            Value::Placeholder(_) | Value::SingleQuotedString(_) | Value::Null
         ),
         _ => false,
     };
