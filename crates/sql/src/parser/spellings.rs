@@ -3,6 +3,7 @@
 //! ```text
 //! COLLATION FOR (x)                  pg_collation_for(x)
 //! FETCH FIRST (n + 1) ROWS ONLY      LIMIT (n + 1)
+//! FETCH FIRST (n) ROWS WITH TIES     LIMIT "/with ties"(n)
 //! x LIKE ALL (SELECT p FROM t)       x ~~ ALL (SELECT p FROM t)
 //! x NOT ILIKE ANY (SELECT p FROM t)  x !~~* ANY (SELECT p FROM t)
 //! x OPERATOR(pg_catalog.=) ANY (a)   x = ANY (a)
@@ -16,6 +17,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 use super::lists::places;
 use super::only::ends_table;
 use super::query::is_word;
+use super::ties;
 
 /// Words without which nothing is rewritten.
 const CONCERNS: [&str; 7] = [
@@ -104,7 +106,7 @@ impl Words<'_> {
         }
     }
 
-    /// `FETCH FIRST (n) ROWS ONLY`.
+    /// `FETCH FIRST (n) ROWS ONLY`, and WITH TIES.
     fn count(&self, at: usize, changes: &mut Changes) {
         let begins = self.is(at, &["FETCH"]) && self.is(at + 1, &["FIRST", "NEXT"]);
         if !begins || !self.opens(at + 2) {
@@ -113,14 +115,19 @@ impl Words<'_> {
         let Some(close) = self.close_of(at + 2) else {
             return;
         };
-        if self.is(close + 1, &["ROW", "ROWS"]) && self.is(close + 2, &["ONLY"]) {
-            let limit = Token::make_keyword("LIMIT");
-            changes.extend([
-                (at, Some(limit)),
-                (at + 1, None),
-                (close + 1, None),
-                (close + 2, None),
-            ]);
+        if !self.is(close + 1, &["ROW", "ROWS"]) {
+            return;
+        }
+        let limit = Some(Token::make_keyword("LIMIT"));
+        if self.is(close + 2, &["ONLY"]) {
+            let others = [at + 1, close + 1, close + 2].map(|other| (other, None));
+            changes.push((at, limit));
+            changes.extend(others);
+        } else if self.is(close + 2, &["WITH"]) && self.is(close + 3, &["TIES"]) {
+            let others = [close + 1, close + 2, close + 3].map(|other| (other, None));
+            let count = Token::make_word(ties::COUNT, Some('"'));
+            changes.extend([(at, limit), (at + 1, Some(count))]);
+            changes.extend(others);
         }
     }
 

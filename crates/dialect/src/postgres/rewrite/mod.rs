@@ -400,7 +400,7 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         clauses::take_out(query);
-        clauses::read_counts(query);
+        clauses::read_counts(query, self.functions == Names::Postgres);
         if let Err(error) = row_counts::rewrite_keys(query) {
             return ControlFlow::Break(error);
         }

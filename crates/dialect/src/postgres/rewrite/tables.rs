@@ -219,8 +219,11 @@ fn subquery(call: Call) -> Result<TableFactor, Error> {
         None => match rows_of(&name, args)? {
             Rows::Lists(lists) => (lists, vec![], vec![]),
             Rows::One(value) => {
-                let names = column_names(alias.as_ref(), &name, 1).into_iter();
-                let items = names.map(|name| build::aliased(value.clone(), name));
+                let columns = 1 + usize::from(ordinality);
+                let names = column_names(alias.as_ref(), &name, columns).into_iter();
+                let values = [value, build::bigint(1)].into_iter();
+                let items = values.zip(names);
+                let items = items.map(|(value, name)| build::aliased(value, name));
                 return derived(items.collect(), alias, &name);
             }
         },
