@@ -471,6 +471,7 @@ impl VisitorMut for Rewriter<'_> {
             collations::known(expr);
             object_lists::among(expr);
             array_texts::beside_casts(expr);
+            text_conditions::rewrite_operands(expr);
             if let Expr::Function(function) = expr {
                 ordered_sets::drop_numbers(function);
             }
