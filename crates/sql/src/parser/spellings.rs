@@ -8,6 +8,7 @@
 //! x NOT ILIKE ANY (SELECT p FROM t)  x !~~* ANY (SELECT p FROM t)
 //! x OPERATOR(pg_catalog.=) ANY (a)   x = ANY (a)
 //! FROM d.t * WHERE …                 FROM d.t WHERE …
+//! ROW(t.*)::text, ROW(t.*) IS NULL   (t.*)::text, (t.*) IS NULL
 //! ```
 
 use std::collections::HashMap;
@@ -20,7 +21,7 @@ use super::query::is_word;
 use super::ties;
 
 /// Words without which nothing is rewritten.
-const CONCERNS: [&str; 7] = [
+const CONCERNS: [&str; 8] = [
     "COLLATION",
     "FETCH",
     "LIKE",
@@ -28,6 +29,7 @@ const CONCERNS: [&str; 7] = [
     "OPERATOR",
     "FROM",
     "JOIN",
+    "ROW",
 ];
 
 /// The longest count of FETCH, in tokens: a search for its end takes no longer.
@@ -51,6 +53,7 @@ pub(super) fn plain(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         words.pattern(at, &mut changes);
         words.operator(at, &mut changes);
         words.descendants(at, &mut changes);
+        words.whole_row(at, &mut changes);
     }
     let changes: HashMap<usize, Option<Token>> = changes
         .into_iter()
@@ -128,6 +131,37 @@ impl Words<'_> {
             let count = Token::make_word(ties::COUNT, Some('"'));
             changes.extend([(at, limit), (at + 1, Some(count))]);
             changes.extend(others);
+        }
+    }
+
+    /// `ROW(t.*)` before an operator. As an item of a list, `(t.*)` is several columns.
+    fn whole_row(&self, at: usize, changes: &mut Changes) {
+        if !self.is(at, &["ROW"]) || !self.opens(at + 1) {
+            return;
+        }
+        let is_name = |at: usize| matches!(self.token(at), Some(Token::Word(_)));
+        let mut star = at + 2;
+        while is_name(star) && self.token(star + 1) == Some(&Token::Period) {
+            star += 2;
+        }
+        let is_star = star > at + 2 && self.token(star) == Some(&Token::Mul);
+        if !is_star || self.token(star + 1) != Some(&Token::RParen) {
+            return;
+        }
+        let is_operand = match self.token(star + 2) {
+            Some(
+                Token::DoubleColon
+                | Token::Eq
+                | Token::Neq
+                | Token::Lt
+                | Token::Gt
+                | Token::LtEq
+                | Token::GtEq,
+            ) => true,
+            _ => self.is(star + 2, &["IS"]),
+        };
+        if is_operand {
+            changes.push((at, None));
         }
     }
 
