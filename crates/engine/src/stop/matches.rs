@@ -177,7 +177,7 @@ fn unfinished(like: &Like) -> Option<&str> {
     }
     let rest = constant(&like.pattern)?.strip_suffix('\\')?;
     let before = rest.len() - rest.trim_end_matches('\\').len();
-    (before % 2 == 0).then_some(rest)
+    before.is_multiple_of(2).then_some(rest)
 }
 
 /// Returns a comparison with a pattern that ends with an escape character: no text matches it.

@@ -60,7 +60,7 @@ pub(crate) fn check(plan: &LogicalPlan, names: &BTreeSet<Name>) -> Result<()> {
             format!("column \"{table}.{column}\" does not exist"),
         )
         .with_hint(format!(
-            "the nearest table \"{table}\" has no such column, and hides the one of the query around: use another alias"
+            "There is a column named \"{column}\" in table \"{table}\", but it cannot be referenced from this part of the query."
         ))),
         None => Ok(()),
     }

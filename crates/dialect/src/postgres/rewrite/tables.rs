@@ -250,7 +250,7 @@ fn subquery(call: Call) -> Result<TableFactor, Error> {
             Rows::One(value) => {
                 let columns = 1 + usize::from(ordinality);
                 let names = column_names(alias.as_ref(), &name, columns).into_iter();
-                let values = [value, build::bigint(1)].into_iter();
+                let values = [*value, build::bigint(1)].into_iter();
                 let items = values.zip(names);
                 let items = items.map(|(value, name)| build::aliased(value, name));
                 return derived(items.collect(), alias, &name);
@@ -293,7 +293,7 @@ enum Rows {
     /// The items of lists, side by side.
     Lists(Vec<Expr>),
     /// A row with a value.
-    One(Expr),
+    One(Box<Expr>),
 }
 
 /// Returns the rows of a function that is not about JSON.
@@ -317,7 +317,8 @@ fn rows_of(name: &str, args: Vec<Expr>) -> Result<Rows, Error> {
         // Any other function of the session is a table of one row, as in Postgres.
         _ => {
             let call = calls::call(name, &args)?;
-            return Ok(Rows::One(call.unwrap_or_else(|| build::call(name, args))));
+            let value = call.unwrap_or_else(|| build::call(name, args));
+            return Ok(Rows::One(Box::new(value)));
         }
     };
     Ok(Rows::Lists(vec![list]))
