@@ -7,8 +7,8 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use super::error_words::{
-    Word, behind, cast_to, compared_with_any, of_operands, other_row, second_query, type_named,
-    wide_subquery, words,
+    Word, behind, cast_to, compared_with_any, numbered_key, of_operands, other_row, second_query,
+    type_named, wide_subquery, words,
 };
 
 /// Adds a position to an error about a name, a literal or an operator, unless it has one.
@@ -83,9 +83,9 @@ fn of_clause(error: &Error, words: &[Word]) -> Option<Location> {
             clause => behind(&[clause], words),
         };
     }
-    if message.ends_with(" is not in select list") {
-        let clause = message.split(' ').next()?;
-        return behind(&[clause, "BY"], words);
+    if let Some(key) = message.strip_suffix(" is not in select list") {
+        let (clause, number) = key.split_once(" BY position ")?;
+        return numbered_key(clause, number, words).or_else(|| behind(&[clause, "BY"], words));
     }
     if let Some(rest) = message.strip_prefix("each ") {
         let (operation, _) = rest.split_once(" query must have the same number of columns")?;
@@ -302,6 +302,12 @@ mod tests {
         let ambiguous = Error::new(Code::AmbiguousColumn, "ORDER BY \"x\" is ambiguous");
         let ambiguous = locate(ambiguous, "SELECT a AS x, x FROM t ORDER BY x", 1);
         assert_eq!(ambiguous.position(), Some(1 + 33));
+        let key = Error::new(
+            Code::InvalidColumnReference,
+            "ORDER BY position 3 is not in select list",
+        );
+        let key = locate(key, "SELECT a FROM t WHERE a < 3 ORDER BY 1, 3", 1);
+        assert_eq!(key.position(), Some(1 + 40));
         let shorter = locate(column_not_found("b"), "SELECT t.b FROM t", 1);
         assert_eq!(shorter.position(), Some(1 + 7));
         assert_eq!(
