@@ -5,7 +5,7 @@
 use crate::{Code, Error};
 
 /// How messages begin, and what PostgreSQL says instead.
-const SAID: [(&str, Code, &str); 19] = [
+const SAID: [(&str, Code, &str); 21] = [
     (
         "Aggregate functions are not allowed in the WHERE clause",
         Code::GroupingError,
@@ -35,6 +35,16 @@ const SAID: [(&str, Code, &str); 19] = [
         "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
         Code::InvalidColumnReference,
         "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
+    ),
+    (
+        "No `ON` expressions provided",
+        Code::SyntaxError,
+        "syntax error at or near \")\"",
+    ),
+    (
+        "Unary operator '-' only supports signed numeric",
+        Code::FunctionNotFound,
+        "operator does not exist: - text",
     ),
     (
         "ORDER BY and WITHIN GROUP clauses cannot be used together",
@@ -114,6 +124,12 @@ pub(crate) fn refused(message: &str) -> Option<Error> {
     let said = SAID.iter().find(|(start, _, _)| message.starts_with(start));
     if let Some((_, code, said)) = said {
         return Some(Error::new(*code, *said));
+    }
+    let not_grouped = " to grouping function is not in grouping columns";
+    if message.starts_with("Argument ") && message.contains(not_grouped) {
+        let message =
+            "arguments to GROUPING must be grouping expressions of the associated query level";
+        return Some(Error::new(Code::GroupingError, message));
     }
     let in_having = message.starts_with("HAVING clause references: ");
     if in_having || message.contains("\" must appear in the GROUP BY clause") {
@@ -344,6 +360,11 @@ mod tests {
                 "HAVING clause references: t.a > 1 must appear in the GROUP BY clause or be used in an aggregate function",
                 "42803",
                 "HAVING clause references: t.a > 1 must appear in the GROUP BY clause or be used in an aggregate function",
+            ),
+            (
+                "Argument t.b to grouping function is not in grouping columns t.a",
+                "42803",
+                "arguments to GROUPING must be grouping expressions of the associated query level",
             ),
             (
                 "UNION queries have different number of columns",

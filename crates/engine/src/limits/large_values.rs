@@ -1,4 +1,4 @@
-//! Large bytes that a statement gets as parameters.
+//! Large bytes, and arrays of bytes, that a statement gets as parameters.
 //!
 //! A plan names its columns by their expressions, and a constant is a part of such a name: bytes as
 //! decimal numbers, of up to four characters for a byte. Each step of planning writes the names anew.
@@ -48,7 +48,7 @@ impl LargeValues {
     ///
     /// The pool has no room for them.
     pub fn of(parameters: &[ScalarValue], pool: &Arc<dyn MemoryPool>) -> Result<Self> {
-        let large = |value: &&ScalarValue| bytes_of(value).is_some_and(|it| it.len() >= LARGE);
+        let large = |value: &&ScalarValue| is_large(value);
         let bytes = parameters.iter().filter(large).map(ScalarValue::size);
         let bytes = bytes.fold(0usize, usize::saturating_add);
         if bytes == 0 {
@@ -201,12 +201,24 @@ fn evaluated(expr: &Expr, props: &ExecutionProps) -> Option<ScalarValue> {
     is_plain.then_some(value)
 }
 
-fn bytes_of(value: &ScalarValue) -> Option<&Vec<u8>> {
+fn is_large(value: &ScalarValue) -> bool {
     match value {
-        ScalarValue::Binary(bytes)
-        | ScalarValue::LargeBinary(bytes)
-        | ScalarValue::BinaryView(bytes) => bytes.as_ref(),
-        _ => None,
+        ScalarValue::Binary(Some(bytes))
+        | ScalarValue::LargeBinary(Some(bytes))
+        | ScalarValue::BinaryView(Some(bytes)) => bytes.len() >= LARGE,
+        ScalarValue::List(list) => {
+            list.null_count() == 0 && has_bytes(&list.value_type()) && value.size() >= LARGE
+        }
+        _ => false,
+    }
+}
+
+/// Returns whether the items of an array are bytes, or arrays of bytes.
+fn has_bytes(item: &DataType) -> bool {
+    match item {
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => true,
+        DataType::List(field) => has_bytes(field.data_type()),
+        _ => false,
     }
 }
 
@@ -372,6 +384,22 @@ mod tests {
         assert_eq!(pool.reserved(), 0);
         let too_large = [bytes(1, 3 * LARGE)];
         assert!(LargeValues::of(&too_large, &pool).is_err());
+    }
+
+    #[test]
+    fn large_arrays_of_bytes_are_taken() {
+        let array = |items: &[ScalarValue], of: &DataType| {
+            ScalarValue::List(ScalarValue::new_list_nullable(items, of))
+        };
+        let texts = [ScalarValue::from("x".repeat(2 * LARGE))];
+        let parameters = [
+            array(&[bytes(1, LARGE), bytes(2, 1)], &DataType::Binary),
+            array(&[bytes(1, 1)], &DataType::Binary),
+            array(&[], &DataType::Binary),
+            array(&texts, &DataType::Utf8),
+        ];
+        let large = LargeValues::of(&parameters, &pool(usize::MAX)).unwrap();
+        assert_eq!(large.0.keys().collect::<Vec<_>>(), ["$1"]);
     }
 
     #[test]

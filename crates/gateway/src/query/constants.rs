@@ -35,7 +35,8 @@ impl Session {
         let not_constant =
             || Error::invalid(format!("parameter {expr} is not constant")).with_hint(HINT);
         if has_query(expr) {
-            return Err(not_constant());
+            let message = "cannot use subquery in EXECUTE parameter";
+            return Err(Error::not_supported(message).with_hint(HINT));
         }
         let mut query = everything()?;
         if let SetExpr::Select(select) = query.body.as_mut() {

@@ -7,8 +7,8 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use super::error_words::{
-    Word, behind, cast_to, compared_with_any, of_operands, other_row, second_query, type_named,
-    wide_subquery, words,
+    Word, behind, cast_to, compared_with_any, numbered_key, of_operands, other_row, second_query,
+    type_named, wide_subquery, words,
 };
 
 /// Adds a position to an error about a name, a literal or an operator, unless it has one.
@@ -33,7 +33,9 @@ pub(crate) fn locate(error: Error, text: &str, begins: usize) -> Error {
         | Code::GroupingError
         | Code::FunctionNotFound
         | Code::WrongObjectType
-        | Code::UndefinedParameter => named(&error).and_then(|name| position_of_name(&name, text)),
+        | Code::UndefinedParameter => {
+            named(&error).and_then(|name| position_of_name(&error, &name, text))
+        }
         Code::InvalidCast
         | Code::InvalidDatetime
         | Code::DatetimeOutOfRange
@@ -83,9 +85,9 @@ fn of_clause(error: &Error, words: &[Word]) -> Option<Location> {
             clause => behind(&[clause], words),
         };
     }
-    if message.ends_with(" is not in select list") {
-        let clause = message.split(' ').next()?;
-        return behind(&[clause, "BY"], words);
+    if let Some(key) = message.strip_suffix(" is not in select list") {
+        let (clause, number) = key.split_once(" BY position ")?;
+        return numbered_key(clause, number, words).or_else(|| behind(&[clause, "BY"], words));
     }
     if let Some(rest) = message.strip_prefix("each ") {
         let (operation, _) = rest.split_once(" query must have the same number of columns")?;
@@ -140,13 +142,24 @@ fn named(error: &Error) -> Option<Vec<String>> {
     Some(name.split('.').map(str::to_lowercase).collect())
 }
 
-/// Returns the number of characters before the first matching name outside of strings and comments.
-/// Either name may have more qualifiers than the other.
-fn position_of_name(name: &[String], text: &str) -> Option<usize> {
-    let (_, location) = names_in(text)?
-        .into_iter()
-        .find(|(found, _)| found.ends_with(name) || name.ends_with(found))?;
-    characters_before(location, text)
+/// Returns the number of characters before the first matching name outside of strings and comments
+/// that is no alias behind AS. Either name may have more qualifiers than the other; what does not
+/// exist is written with all of them, if it is anywhere.
+fn position_of_name(error: &Error, name: &[String], text: &str) -> Option<usize> {
+    let matches = |found: &Name| found.parts.ends_with(name) || name.ends_with(&found.parts);
+    let mut names: Vec<Name> = names_in(text)?.into_iter().filter(matches).collect();
+    if names.iter().any(|found| !found.is_alias) {
+        names.retain(|found| !found.is_alias);
+    }
+    let is_missing = matches!(error.code(), Code::ColumnNotFound | Code::TableNotFound);
+    let whole = names.iter().find(|found| found.parts.ends_with(name));
+    let found = match (is_missing, whole) {
+        (true, Some(whole)) => whole,
+        // The clause is behind the list.
+        _ if error.message().starts_with("ORDER BY ") => names.last()?,
+        _ => names.first()?,
+    };
+    characters_before(found.begins, text)
 }
 
 /// Returns the number of characters before the first string of this value.
@@ -189,27 +202,45 @@ fn characters_before(location: Location, text: &str) -> Option<usize> {
     Some(before + column)
 }
 
-/// Returns the parts of each name in a text, and where it begins. Keywords count as names.
-fn names_in(text: &str) -> Option<Vec<(Vec<String>, Location)>> {
+/// A name in a text.
+struct Name {
+    /// Its parts, in lower case.
+    parts: Vec<String>,
+    begins: Location,
+    /// Whether it is behind AS.
+    is_alias: bool,
+}
+
+/// Returns the names in a text. Keywords count as names.
+fn names_in(text: &str) -> Option<Vec<Name>> {
     let tokens = Tokenizer::new(&GenericDialect {}, text)
         .tokenize_with_location()
         .ok()?;
-    let mut names: Vec<(Vec<String>, Location)> = Vec::new();
-    let mut after_period = false;
+    let mut names: Vec<Name> = Vec::new();
+    let (mut after_period, mut after_as) = (false, false);
     for token in tokens {
         match token.token {
             Token::Word(word) => {
                 let part = word.value.to_lowercase();
+                let is_as = word.quote_style.is_none() && part == "as";
                 match names.last_mut() {
-                    Some((parts, _)) if after_period => parts.push(part),
-                    _ => names.push((vec![part], token.span.start)),
+                    Some(name) if after_period => name.parts.push(part),
+                    _ => names.push(Name {
+                        parts: vec![part],
+                        begins: token.span.start,
+                        is_alias: after_as,
+                    }),
                 }
-                after_period = false;
+                (after_period, after_as) = (false, is_as);
             }
-            Token::Placeholder(name) => names.push((vec![name], token.span.start)),
+            Token::Placeholder(name) => names.push(Name {
+                parts: vec![name],
+                begins: token.span.start,
+                is_alias: false,
+            }),
             Token::Period => after_period = true,
             Token::Whitespace(_) => {}
-            _ => after_period = false,
+            _ => (after_period, after_as) = (false, false),
         }
     }
     Some(names)
@@ -262,6 +293,23 @@ mod tests {
             let error = locate(Error::new(code, message), text, 1);
             assert_eq!(error.position(), Some(position), "{text}");
         }
+        let behind_alias = locate(column_not_found("k"), "SELECT a AS k FROM t WHERE k > 1", 1);
+        assert_eq!(behind_alias.position(), Some(1 + 27));
+        let whole = locate(
+            column_not_found("t.a"),
+            "SELECT a FROM u JOIN v ON t.a = v.a",
+            1,
+        );
+        assert_eq!(whole.position(), Some(1 + 26));
+        let ambiguous = Error::new(Code::AmbiguousColumn, "ORDER BY \"x\" is ambiguous");
+        let ambiguous = locate(ambiguous, "SELECT a AS x, x FROM t ORDER BY x", 1);
+        assert_eq!(ambiguous.position(), Some(1 + 33));
+        let key = Error::new(
+            Code::InvalidColumnReference,
+            "ORDER BY position 3 is not in select list",
+        );
+        let key = locate(key, "SELECT a FROM t WHERE a < 3 ORDER BY 1, 3", 1);
+        assert_eq!(key.position(), Some(1 + 40));
         let shorter = locate(column_not_found("b"), "SELECT t.b FROM t", 1);
         assert_eq!(shorter.position(), Some(1 + 7));
         assert_eq!(

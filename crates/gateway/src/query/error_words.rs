@@ -118,6 +118,18 @@ pub(super) fn behind(before: &[&str], words: &[Word]) -> Option<Location> {
     rest.find(|word| !word.is_word("(")).map(|word| word.begins)
 }
 
+/// Returns where a number is among the keys of a clause, such as that of `ORDER BY`.
+pub(super) fn numbered_key(clause: &str, number: &str, words: &[Word]) -> Option<Location> {
+    let begins = |pair: &[Word]| match pair {
+        [first, second] => first.is_word(clause) && second.is_word("BY"),
+        _ => false,
+    };
+    let place = words.windows(2).position(begins)?;
+    let mut keys = words.get(place + 2..)?.iter();
+    let key = keys.find(|word| word.is_value && word.text == number)?;
+    Some(key.begins)
+}
+
 /// Returns where the first item begins of the query behind a set operation, such as `UNION`.
 pub(super) fn second_query(operation: &str, words: &[Word]) -> Option<Location> {
     let place = words.iter().position(|word| word.is_word(operation))?;

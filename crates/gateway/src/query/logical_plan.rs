@@ -12,12 +12,14 @@ use lakegate_engine::{NamedColumns, complexity, has_expression, long_lists, with
 use lakegate_error::{Code, Error, Result, from_engine};
 use sqlparser::ast;
 
+use crate::query::hidden_names::{self, hiding_names};
 use crate::query::inner_names::{self, inner_selects};
 
 /// Plans a read-only statement.
 ///
 /// # Errors
-/// Planning fails; the plan is too complex, or does more than read; a name in a subquery is ambiguous.
+/// Planning fails; the plan is too complex, or does more than read; a name in a subquery is ambiguous, or
+/// that of a hidden column.
 pub(crate) async fn plan_statement(
     state: &SessionState,
     statement: ast::Statement,
@@ -35,7 +37,7 @@ pub(crate) async fn plan_with(
     statement: ast::Statement,
     columns: Option<NamedColumns>,
 ) -> Result<LogicalPlan> {
-    let inner = inner_selects(&statement);
+    let (inner, hiding) = (inner_selects(&statement), hiding_names(&statement));
     let folds = state.config_options().sql_parser.enable_ident_normalization;
     let listed = match long_lists::taken(&statement, folds) {
         Some((rows, list)) => match planned(state, rows, columns.clone()).await {
@@ -58,6 +60,7 @@ pub(crate) async fn plan_with(
         .with_allow_statements(false);
     only_reads.verify_plan(&plan).map_err(from_engine)?;
     inner_names::check(&plan, &inner)?;
+    hidden_names::check(&plan, &hiding)?;
     Ok(plan)
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod error_position;
 mod error_words;
 pub(crate) mod explain;
 pub(crate) mod helpers;
+mod hidden_names;
 mod inner_names;
 pub(crate) mod insert_errors;
 pub(crate) mod kept_plan;

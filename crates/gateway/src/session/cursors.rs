@@ -52,6 +52,8 @@ pub(crate) struct Cursor {
     pub binary: bool,
     /// SCROLL: the cursor moves backward, too.
     pub scroll: bool,
+    /// NO SCROLL: FETCH 0 does not return the current row again.
+    no_scroll: bool,
     /// The statement that declared it.
     pub text: String,
     pub created_at: DateTime<Utc>,
@@ -95,6 +97,7 @@ impl Cursor {
             binary: declare.binary,
             text,
             query: rows.query,
+            no_scroll: declare.scroll == Some(false),
             ..Self::of(rows.schema, rows.stream, kept)
         })
     }
@@ -106,6 +109,7 @@ impl Cursor {
             hold: false,
             binary: false,
             scroll: kept.is_some(),
+            no_scroll: false,
             text: String::new(),
             created_at: Utc::now(),
             query: None,
@@ -121,7 +125,8 @@ impl Cursor {
     /// An earlier FETCH has not been read to its end. The stream ends with an error if the rows take
     /// too long, which ends the cursor's query.
     pub(crate) fn fetch(self: Arc<Self>, wanted: Wanted) -> Result<BatchStream> {
-        let fetching = Fetching::begin(self, wanted)?;
+        let mut fetching = Fetching::begin(self, wanted)?;
+        fetching.refuses_again = fetching.cursor.no_scroll;
         let rows = futures::stream::try_unfold(fetching, |mut fetching| async move {
             let batch = fetching.next().await?;
             Ok::<_, Error>(batch.map(|batch| (batch, fetching)))
@@ -150,6 +155,8 @@ struct Fetching {
     missing: usize,
     /// The current row is still to be read again.
     again: bool,
+    /// Whether the current row must not be read again.
+    refuses_again: bool,
     /// Where a cursor with SCROLL is still to go.
     way: Option<Way>,
     /// Rows that are still to be read again; the last row of the last part comes first.
@@ -175,6 +182,7 @@ impl Fetching {
         Ok(Self {
             missing: wanted.count,
             again: wanted.again,
+            refuses_again: false,
             way: wanted.way,
             parts: Vec::new(),
             deadline: wanted
@@ -219,7 +227,10 @@ impl Fetching {
             (self.again, self.missing, self.parts) = (turn.again, turn.ahead, turn.parts);
         }
         if std::mem::take(&mut self.again) {
-            return Ok(rows.current().cloned());
+            return match rows.current() {
+                Some(_) if self.refuses_again => Err(forward_only()),
+                current => Ok(current.cloned()),
+            };
         }
         if let Some(part) = self.parts.pop() {
             return reversed(&part).map(Some);
@@ -397,11 +408,7 @@ impl Cursor {
         if self.scroll {
             return Ok(Wanted::going(Way::of(direction)));
         }
-        let backward = || {
-            Error::new(Code::ForwardOnlyCursor, "cursor can only scan forward")
-                .with_hint("Declare it with SCROLL option to enable backward scan.")
-        };
-        let rows = |count: i64| usize::try_from(count).map_err(|_| backward());
+        let rows = |count: i64| usize::try_from(count).map_err(|_| forward_only());
         match direction {
             FetchDirection::Next => Ok(Wanted::next(1)),
             FetchDirection::ForwardAll => Ok(Wanted::next(usize::MAX)),
@@ -414,9 +421,9 @@ impl Cursor {
                 None => Wanted::current(),
             }),
             // One row, which is so many rows from the start.
-            FetchDirection::First => self.at(1).ok_or_else(backward),
-            FetchDirection::Absolute(place) => self.at(rows(place)?).ok_or_else(backward),
-            _ => Err(backward()),
+            FetchDirection::First => self.at(1).ok_or_else(forward_only),
+            FetchDirection::Absolute(place) => self.at(rows(place)?).ok_or_else(forward_only),
+            _ => Err(forward_only()),
         }
     }
 
@@ -427,6 +434,11 @@ impl Cursor {
         let passed = place.checked_sub(1)?.checked_sub(position)?;
         Some(Wanted::one_after(passed))
     }
+}
+
+fn forward_only() -> Error {
+    Error::new(Code::ForwardOnlyCursor, "cursor can only scan forward")
+        .with_hint("Declare it with SCROLL option to enable backward scan.")
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ mod session;
 mod show;
 mod show_stats;
 mod spellings;
+mod strings;
 mod substrings;
 mod table;
 mod table_columns;

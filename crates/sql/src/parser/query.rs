@@ -10,8 +10,8 @@ use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
 use super::{
     array_types, complexity, frames, full_names, joins, json_operators, lists, normalize, only,
-    repeated, reserved, row_fields, rows_from, search, spellings, substrings, tokens, typed_texts,
-    whole_rows,
+    repeated, reserved, row_fields, rows_from, search, spellings, strings, substrings, tokens,
+    typed_texts, whole_rows,
 };
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
@@ -273,6 +273,7 @@ fn parse<T>(
     let tokens = Tokenizer::new(&dialect, source.text())
         .tokenize_with_location()
         .map_err(|error| query_error::of_tokenizer(&source, &error))?;
+    let tokens = strings::joined(&source, tokens)?;
     let mut tokens = typed_texts::spelled(json_operators::spelled(tokens));
     number_placeholders(&source, &mut tokens)?;
     let tokens = tokens::decimal_numbers(tokens);

@@ -3,10 +3,12 @@
 //! ```text
 //! COLLATION FOR (x)                  pg_collation_for(x)
 //! FETCH FIRST (n + 1) ROWS ONLY      LIMIT (n + 1)
+//! FETCH FIRST (n) ROWS WITH TIES     LIMIT "/with ties"(n)
 //! x LIKE ALL (SELECT p FROM t)       x ~~ ALL (SELECT p FROM t)
 //! x NOT ILIKE ANY (SELECT p FROM t)  x !~~* ANY (SELECT p FROM t)
 //! x OPERATOR(pg_catalog.=) ANY (a)   x = ANY (a)
 //! FROM d.t * WHERE …                 FROM d.t WHERE …
+//! ROW(t.*)::text, ROW(t.*) IS NULL   (t.*)::text, (t.*) IS NULL
 //! ```
 
 use std::collections::HashMap;
@@ -16,9 +18,10 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 use super::lists::places;
 use super::only::ends_table;
 use super::query::is_word;
+use super::ties;
 
 /// Words without which nothing is rewritten.
-const CONCERNS: [&str; 7] = [
+const CONCERNS: [&str; 8] = [
     "COLLATION",
     "FETCH",
     "LIKE",
@@ -26,6 +29,7 @@ const CONCERNS: [&str; 7] = [
     "OPERATOR",
     "FROM",
     "JOIN",
+    "ROW",
 ];
 
 /// The longest count of FETCH, in tokens: a search for its end takes no longer.
@@ -49,6 +53,7 @@ pub(super) fn plain(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         words.pattern(at, &mut changes);
         words.operator(at, &mut changes);
         words.descendants(at, &mut changes);
+        words.whole_row(at, &mut changes);
     }
     let changes: HashMap<usize, Option<Token>> = changes
         .into_iter()
@@ -104,7 +109,7 @@ impl Words<'_> {
         }
     }
 
-    /// `FETCH FIRST (n) ROWS ONLY`.
+    /// `FETCH FIRST (n) ROWS ONLY`, and WITH TIES.
     fn count(&self, at: usize, changes: &mut Changes) {
         let begins = self.is(at, &["FETCH"]) && self.is(at + 1, &["FIRST", "NEXT"]);
         if !begins || !self.opens(at + 2) {
@@ -113,14 +118,50 @@ impl Words<'_> {
         let Some(close) = self.close_of(at + 2) else {
             return;
         };
-        if self.is(close + 1, &["ROW", "ROWS"]) && self.is(close + 2, &["ONLY"]) {
-            let limit = Token::make_keyword("LIMIT");
-            changes.extend([
-                (at, Some(limit)),
-                (at + 1, None),
-                (close + 1, None),
-                (close + 2, None),
-            ]);
+        if !self.is(close + 1, &["ROW", "ROWS"]) {
+            return;
+        }
+        let limit = Some(Token::make_keyword("LIMIT"));
+        if self.is(close + 2, &["ONLY"]) {
+            let others = [at + 1, close + 1, close + 2].map(|other| (other, None));
+            changes.push((at, limit));
+            changes.extend(others);
+        } else if self.is(close + 2, &["WITH"]) && self.is(close + 3, &["TIES"]) {
+            let others = [close + 1, close + 2, close + 3].map(|other| (other, None));
+            let count = Token::make_word(ties::COUNT, Some('"'));
+            changes.extend([(at, limit), (at + 1, Some(count))]);
+            changes.extend(others);
+        }
+    }
+
+    /// `ROW(t.*)` before an operator. As an item of a list, `(t.*)` is several columns.
+    fn whole_row(&self, at: usize, changes: &mut Changes) {
+        if !self.is(at, &["ROW"]) || !self.opens(at + 1) {
+            return;
+        }
+        let is_name = |at: usize| matches!(self.token(at), Some(Token::Word(_)));
+        let mut star = at + 2;
+        while is_name(star) && self.token(star + 1) == Some(&Token::Period) {
+            star += 2;
+        }
+        let is_star = star > at + 2 && self.token(star) == Some(&Token::Mul);
+        if !is_star || self.token(star + 1) != Some(&Token::RParen) {
+            return;
+        }
+        let is_operand = match self.token(star + 2) {
+            Some(
+                Token::DoubleColon
+                | Token::Eq
+                | Token::Neq
+                | Token::Lt
+                | Token::Gt
+                | Token::LtEq
+                | Token::GtEq,
+            ) => true,
+            _ => self.is(star + 2, &["IS"]),
+        };
+        if is_operand {
+            changes.push((at, None));
         }
     }
 

@@ -9,8 +9,9 @@
 //! A query with DISTINCT and a set operation become subqueries, whose rows are ranked.
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem,
-    SetExpr, TableFactor, Value, ValueWithSpan, WindowType,
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, LimitClause,
+    OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, Value,
+    ValueWithSpan, WindowType,
 };
 use sqlparser::parser::Parser;
 
@@ -18,18 +19,49 @@ use super::query::of_text;
 use crate::ast::Unsupported;
 use crate::dialect::AthenaDialect;
 
+/// The function whose argument is a number of rows in parentheses, which sqlparser does not parse in
+/// FETCH.
+pub(super) const COUNT: &str = "/with ties";
+
+/// Takes the number of rows out of the clause; `None` if the query has no such clause.
+fn taken_count(query: &mut Query) -> Result<Option<Expr>, Unsupported> {
+    if let Some(fetch) = query.fetch.take_if(|fetch| fetch.with_ties) {
+        if fetch.percent {
+            return Err(refused("FETCH FIRST n PERCENT"));
+        }
+        let one = || Expr::Value(Value::Number("1".to_owned(), false).with_empty_span());
+        return Ok(Some(fetch.quantity.unwrap_or_else(one)));
+    }
+    let Some(LimitClause::LimitOffset { limit, .. }) = &mut query.limit_clause else {
+        return Ok(None);
+    };
+    let Some(Expr::Function(function)) = limit else {
+        return Ok(None);
+    };
+    let is_count = function.name.0.last().and_then(|part| part.as_ident());
+    if is_count.is_none_or(|name| name.value != COUNT) {
+        return Ok(None);
+    }
+    let count = match &mut function.args {
+        FunctionArguments::List(list) => list.args.pop(),
+        _ => None,
+    };
+    *limit = None;
+    match count {
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(count))) => Ok(Some(count)),
+        _ => Err(refused("FETCH FIRST WITH TIES of this number of rows")),
+    }
+}
+
 /// Replaces the clause by a condition on the rank.
 ///
 /// # Errors
 ///
 /// The query has no order, or one by columns that have no name.
 pub(super) fn expand(query: &mut Query) -> Result<(), Unsupported> {
-    let Some(fetch) = query.fetch.take_if(|fetch| fetch.with_ties) else {
+    let Some(count) = taken_count(query)? else {
         return Ok(());
     };
-    if fetch.percent {
-        return Err(refused("FETCH FIRST n PERCENT"));
-    }
     let keys = match query.order_by.as_ref().map(|order| &order.kind) {
         Some(OrderByKind::Expressions(keys)) if !keys.is_empty() => keys,
         _ => return Err(refused("FETCH FIRST WITH TIES without ORDER BY")),
@@ -54,9 +86,6 @@ pub(super) fn expand(query: &mut Query) -> Result<(), Unsupported> {
     let SetExpr::Select(select) = query.body.as_mut() else {
         return Err(refused("FETCH FIRST WITH TIES of this query"));
     };
-    let count = fetch
-        .quantity
-        .unwrap_or_else(|| Expr::Value(Value::Number("1".to_owned(), false).with_empty_span()));
     let nested = |expr: Expr| Box::new(Expr::Nested(Box::new(expr)));
     let binary = |left: Box<Expr>, op: BinaryOperator, right: Box<Expr>| {
         Box::new(Expr::BinaryOp { left, op, right })
@@ -234,6 +263,11 @@ mod tests {
                 "SELECT a FROM t ORDER BY b OFFSET 2 ROWS FETCH NEXT 3 ROWS WITH TIES",
                 "SELECT a FROM t QUALIFY rank() OVER (ORDER BY b) <= (2) + (3) AND \
                  row_number() OVER (ORDER BY b) > (2) ORDER BY b",
+            ),
+            (
+                "SELECT a FROM t ORDER BY b OFFSET 1 FETCH FIRST (1 + 1) ROWS WITH TIES",
+                "SELECT a FROM t QUALIFY rank() OVER (ORDER BY b) <= (1) + (1 + 1) AND \
+                 row_number() OVER (ORDER BY b) > (1) ORDER BY b",
             ),
             (
                 "SELECT DISTINCT t.a, b + 1 AS c FROM t ORDER BY b + 1, 1 DESC FETCH FIRST 2 ROWS WITH TIES",

@@ -204,24 +204,27 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
                 args[0].to_text().unwrap_or_default(),
                 args[1].to_text().unwrap_or_default(),
             );
-            let mut letters = escape.chars();
-            let escape = match (letters.next(), letters.next()) {
-                (escape, None) => escape,
-                _ => {
-                    let error = Error::new(Code::InvalidEscape, "invalid escape string");
-                    return Err(error
-                        .with_hint("an escape string is empty, or one character")
-                        .into());
-                }
+            let Some(pattern) = with_backslash(&pattern, &escape) else {
+                let error = Error::new(Code::InvalidEscape, "invalid escape string");
+                return Err(error
+                    .with_hint("Escape string must be empty or one character.")
+                    .into());
             };
-            Ok(Cell::text(with_backslash(&pattern, escape)))
+            Ok(Cell::text(pattern))
         })
         .immutable()
         .into_udf(),
     ]
 }
 
-fn with_backslash(pattern: &str, escape: Option<char>) -> String {
+/// Returns a pattern of LIKE with the backslash in the place of another escape character, or of none;
+/// `None` if the escape has several characters.
+pub(in crate::postgres) fn with_backslash(pattern: &str, escape: &str) -> Option<String> {
+    let mut letters = escape.chars();
+    let escape = letters.next();
+    if letters.next().is_some() {
+        return None;
+    }
     let mut out = String::with_capacity(pattern.len());
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
@@ -234,7 +237,7 @@ fn with_backslash(pattern: &str, escape: Option<char>) -> String {
             out.push(c);
         }
     }
-    out
+    Some(out)
 }
 
 #[cfg(test)]
@@ -266,8 +269,11 @@ mod tests {
 
     #[test]
     fn another_escape_character_becomes_the_backslash() {
-        assert_eq!(with_backslash("pg/_%", Some('/')), "pg\\_%");
-        assert_eq!(with_backslash("a//b\\c", Some('/')), "a\\/b\\\\c");
-        assert_eq!(with_backslash("a_b", None), "a_b");
+        let with = |pattern: &str, escape: &str| with_backslash(pattern, escape).unwrap();
+        assert_eq!(with("pg/_%", "/"), "pg\\_%");
+        assert_eq!(with("a//b\\c", "/"), "a\\/b\\\\c");
+        assert_eq!(with("a_b", ""), "a_b");
+        assert_eq!(with("a/", "/"), "a\\");
+        assert_eq!(with_backslash("a", "//"), None);
     }
 }

@@ -42,7 +42,7 @@ mod variadic;
 use std::sync::{Arc, LazyLock};
 
 pub(crate) use array_casts::rule as array_casts;
-pub(super) use arrays::MOST_FREQUENT;
+pub(super) use arrays::{MOST_FREQUENT, with_backslash};
 pub(super) use bytes::BIT_COUNT;
 pub(crate) use bytes::{
     keywords as byte_keywords, operators as byte_operators, rule as texts_beside_bytes,

@@ -6,6 +6,7 @@
 //! GROUP BY (x, y), z               GROUP BY x, y, z
 //! SELECT 1 FROM t GROUP BY ()      SELECT 1 FROM t HAVING (true) AND count(1) >= 0
 //! LIMIT '1' OFFSET 'x'             LIMIT 1 OFFSET 'x'::bigint
+//! LIMIT 1.5                        LIMIT 1.5::bigint
 //! SELECT 1 FROM t HAVING 1 < 2     SELECT 1 FROM t HAVING (1 < 2) AND count(1) >= 0
 //! (SELECT x FROM t ORDER BY t.x)   SELECT x FROM t ORDER BY t.x
 //! ```
@@ -127,19 +128,25 @@ fn is_constant(expr: &Expr) -> bool {
 }
 
 /// Reads texts in LIMIT, OFFSET and FETCH as numbers, as PostgreSQL does: gorm and the simple
-/// protocol of pgx write all values as texts.
-pub(super) fn read_counts(query: &mut Query) {
+/// protocol of pgx write all values as texts. `rounds`: whether numbers with fractions are rounded.
+pub(super) fn read_counts(query: &mut Query, rounds: bool) {
     if let Some(LimitClause::LimitOffset { limit, offset, .. }) = &mut query.limit_clause {
         let offset = offset.as_mut().map(|offset| &mut offset.value);
-        limit.iter_mut().chain(offset).for_each(read_count);
+        let counts = limit.iter_mut().chain(offset);
+        counts.for_each(|count| read_count(count, rounds));
     }
     let fetch = query.fetch.as_mut();
     if let Some(quantity) = fetch.and_then(|fetch| fetch.quantity.as_mut()) {
-        read_count(quantity);
+        read_count(quantity, rounds);
     }
 }
 
-fn read_count(count: &mut Expr) {
+fn read_count(count: &mut Expr, rounds: bool) {
+    if rounds && has_fraction(count) {
+        let number = build::taken(count);
+        *count = build::cast(number, DataType::BigInt(None));
+        return;
+    }
     let Expr::Value(value) = &*count else { return };
     let Value::SingleQuotedString(text) = &value.value else {
         return;
@@ -149,6 +156,29 @@ fn read_count(count: &mut Expr) {
         // Fails with the error of the cast.
         Err(_) => build::cast(count.clone(), DataType::BigInt(None)),
     };
+}
+
+/// Returns whether a number may have a fraction by its form: it is written with one, or as a power of
+/// ten, or is cast to such a type.
+fn has_fraction(number: &Expr) -> bool {
+    match number {
+        Expr::Nested(inner) => has_fraction(inner),
+        Expr::Value(value) => {
+            matches!(&value.value, Value::Number(digits, _) if digits.contains(['.', 'e', 'E']))
+        }
+        Expr::Cast { data_type, .. } => matches!(
+            data_type,
+            DataType::Numeric(_)
+                | DataType::Decimal(_)
+                | DataType::Dec(_)
+                | DataType::Real
+                | DataType::Float4
+                | DataType::Float8
+                | DataType::Float(_)
+                | DataType::DoublePrecision
+        ),
+        _ => false,
+    }
 }
 
 /// Returns the item of a SELECT list that an ordinal refers to.

@@ -1,11 +1,11 @@
 //! Rewrites of calls of functions.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, ObjectName, ObjectNamePart,
+    BinaryOperator, DataType, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, ObjectName, ObjectNamePart,
 };
 use lakegate_engine::Names;
-use lakegate_error::Error;
+use lakegate_error::{Code, Error, function_not_found};
 
 use super::expressions::number;
 use super::{
@@ -66,6 +66,7 @@ impl Rewriter<'_> {
             return times::made_interval(&function.args);
         }
         if self.functions == Names::Postgres {
+            check_star(&name, &function.args)?;
             named_arguments::by_place(&name, &mut function.args);
             row_counts::check_arguments(&name, function)?;
             if let Some(rewritten) = variadic::rewrite(&name, &function.args)? {
@@ -242,6 +243,31 @@ pub(super) fn type_of_result(function: &Function, names: Names) -> Option<DataTy
     match names {
         Names::Postgres if is_small => Some(DataType::Integer(None)),
         _ => (is_unsigned || is_small).then_some(DataType::BigInt(None)),
+    }
+}
+
+/// Rejects `*` but as the only argument of `count`.
+///
+/// # Errors
+///
+/// The call has such a `*`.
+fn check_star(name: &str, args: &FunctionArguments) -> Result<(), Error> {
+    let FunctionArguments::List(list) = args else {
+        return Ok(());
+    };
+    let is_star =
+        |arg: &FunctionArg| matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Wildcard));
+    if !list.args.iter().any(is_star) {
+        return Ok(());
+    }
+    if list.args.len() > 1 || list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
+        let message = "syntax error at or near \"*\"";
+        return Err(Error::new(Code::SyntaxError, message)
+            .with_hint("count(*) counts rows; other arguments are expressions"));
+    }
+    match name {
+        "count" => Ok(()),
+        _ => Err(function_not_found(&format!("{name}()"))),
     }
 }
 

@@ -302,7 +302,12 @@ impl VisitorMut for Queries<'_, '_> {
     }
 }
 
-fn check_aliases(alias: Option<&TableAlias>, shown: usize) -> Result<(), Error> {
+/// Checks that an alias names no more columns than there are.
+///
+/// # Errors
+///
+/// It names more.
+pub(super) fn check_aliases(alias: Option<&TableAlias>, shown: usize) -> Result<(), Error> {
     match alias {
         Some(alias) if alias.columns.len() > shown => Err(Error::new(
             Code::InvalidColumnReference,

@@ -404,7 +404,7 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         clauses::take_out(query);
-        clauses::read_counts(query);
+        clauses::read_counts(query, self.functions == Names::Postgres);
         if let Err(error) = row_counts::rewrite_keys(query) {
             return ControlFlow::Break(error);
         }
@@ -473,6 +473,7 @@ impl VisitorMut for Rewriter<'_> {
             object_lists::among(expr);
             array_texts::beside_casts(expr);
             types_of_casts::rewrite(expr);
+            text_conditions::rewrite_operands(expr);
             if let Expr::Function(function) = expr {
                 ordered_sets::drop_numbers(function);
             }

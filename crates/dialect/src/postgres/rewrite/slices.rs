@@ -1,6 +1,8 @@
 //! Slices of arrays and substrings.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, DataType, Expr, Subscript, Value};
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, BinaryOperator, DataType, Expr, Subscript, Value,
+};
 use lakegate_error::{Code, Error};
 
 use super::build;
@@ -144,10 +146,27 @@ pub(super) fn matched_part(expr: &mut Expr) -> Result<(), Error> {
             }
             _ => return Ok(()),
         },
+        (None, None) if is_text(pattern) => pattern.as_ref().clone(),
         (None, None) => return Ok(()),
     };
     *expr = first_match(text.as_ref().clone(), pattern);
     Ok(())
+}
+
+/// Returns whether an expression is a text by its form: texts that are joined, or a cast to a text.
+fn is_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_text(inner),
+        Expr::BinaryOp {
+            op: BinaryOperator::StringConcat,
+            ..
+        } => true,
+        Expr::Cast { data_type, .. } => matches!(
+            data_type,
+            DataType::Text | DataType::Varchar(_) | DataType::CharacterVarying(_)
+        ),
+        _ => false,
+    }
 }
 
 fn is_number(text: &str) -> bool {

@@ -14,6 +14,7 @@ use lakegate_sql::walk::walk;
 use self::json::Item;
 pub(super) use self::json::{columns as json_columns, record};
 use super::functions::strip_schema;
+use super::hidden_columns::check_aliases;
 use super::{acl, build, calls, copies, records};
 use crate::postgres::pg_catalog::table_of_call;
 
@@ -62,6 +63,7 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         return Ok(vec![]);
     };
     let called = vec![call.name.clone()];
+    check_alias(&call)?;
     if name_series(factor, &call) {
         return Ok(called);
     }
@@ -138,6 +140,33 @@ fn call_of(factor: &mut TableFactor) -> Option<Call> {
         }),
         _ => None,
     }
+}
+
+/// Functions in FROM that have one column, and a number with WITH ORDINALITY.
+const ONE_COLUMN: [&str; 5] = [
+    "generate_series",
+    "generate_subscripts",
+    "regexp_matches",
+    "regexp_split_to_table",
+    "string_to_table",
+];
+
+/// Checks the names that an alias gives to the columns of such a function.
+///
+/// # Errors
+///
+/// It names more columns than there are, or gives them types.
+fn check_alias(call: &Call) -> Result<(), Error> {
+    if !ONE_COLUMN.contains(&call.name.as_str()) {
+        return Ok(());
+    }
+    let mut columns = call.alias.iter().flat_map(|alias| &alias.columns);
+    if columns.any(|column| column.data_type.is_some()) {
+        let message = "a column definition list is only allowed for functions returning \"record\"";
+        return Err(Error::new(Code::SyntaxError, message)
+            .with_hint("name the columns without types: AS t(a)"));
+    }
+    check_aliases(call.alias.as_ref(), 1 + usize::from(call.ordinality))
 }
 
 /// Names the column of a series of constant integers: the engine's own table function generates its
@@ -219,8 +248,11 @@ fn subquery(call: Call) -> Result<TableFactor, Error> {
         None => match rows_of(&name, args)? {
             Rows::Lists(lists) => (lists, vec![], vec![]),
             Rows::One(value) => {
-                let names = column_names(alias.as_ref(), &name, 1).into_iter();
-                let items = names.map(|name| build::aliased(value.as_ref().clone(), name));
+                let columns = 1 + usize::from(ordinality);
+                let names = column_names(alias.as_ref(), &name, columns).into_iter();
+                let values = [*value, build::bigint(1)].into_iter();
+                let items = values.zip(names);
+                let items = items.map(|(value, name)| build::aliased(value, name));
                 return derived(items.collect(), alias, &name);
             }
         },
@@ -285,8 +317,8 @@ fn rows_of(name: &str, args: Vec<Expr>) -> Result<Rows, Error> {
         // Any other function of the session is a table of one row, as in Postgres.
         _ => {
             let call = calls::call(name, &args)?;
-            let row = call.unwrap_or_else(|| build::call(name, args));
-            return Ok(Rows::One(Box::new(row)));
+            let value = call.unwrap_or_else(|| build::call(name, args));
+            return Ok(Rows::One(Box::new(value)));
         }
     };
     Ok(Rows::Lists(vec![list]))

@@ -1,5 +1,5 @@
 //! Text literals as conditions, which are booleans in PostgreSQL: `WHERE ('true')`,
-//! `LEFT JOIN … ON 'true'`.
+//! `LEFT JOIN … ON 'true'`, `x AND 'f'`, `NOT 'f'`, `CASE WHEN 't' THEN x END`.
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, JoinConstraint, Select, UnaryOperator, Value,
@@ -16,6 +16,40 @@ pub(super) fn rewrite(select: &mut Select) {
         if let Some(JoinConstraint::On(condition)) = join_constraint_mut(join) {
             read(condition);
         }
+    }
+}
+
+/// Reads a text literal that is an operand of AND, OR or NOT, or a condition of CASE, as a boolean.
+/// Those of WHERE and ON are read with the SELECT.
+pub(super) fn rewrite_operands(expr: &mut Expr) {
+    let literal = |operand: &mut Expr| {
+        if let Expr::Value(_) = operand {
+            read(operand);
+        }
+    };
+    match expr {
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::And | BinaryOperator::Or,
+            right,
+        } => {
+            literal(left);
+            literal(right);
+        }
+        Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            expr: operand,
+        } => literal(operand),
+        Expr::Case {
+            operand: None,
+            conditions,
+            ..
+        } => {
+            for when in conditions {
+                literal(&mut when.condition);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -52,8 +86,30 @@ fn read(condition: &mut Expr) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
     use super::super::testing::with_select;
     use super::*;
+
+    #[test]
+    fn operands_are_booleans() {
+        for (sql, rewritten) in [
+            ("x AND 'f'", "x AND false"),
+            ("'yes' OR x", "'yes'::BOOLEAN OR x"),
+            ("NOT 't'", "NOT true"),
+            ("CASE WHEN 't' THEN 'f' END", "CASE WHEN true THEN 'f' END"),
+            ("CASE x WHEN 't' THEN 1 END", "CASE x WHEN 't' THEN 1 END"),
+            ("x = 't'", "x = 't'"),
+        ] {
+            let dialect = PostgreSqlDialect {};
+            let mut parser = Parser::new(&dialect).try_with_sql(sql).unwrap();
+            let mut expr = parser.parse_expr().unwrap();
+            rewrite_operands(&mut expr);
+            assert_eq!(expr.to_string(), rewritten);
+        }
+    }
 
     #[test]
     fn conditions_are_booleans() {

@@ -2,7 +2,8 @@
 //!
 //! One match is one call into DataFusion, for a text of any length. A pattern that is not small
 //! becomes a call of `regexp_like`, which is measured first ([`patterns`](super::patterns)). LIKE
-//! has a bound on its wildcards. Operators that the planner turns into functions are handled by
+//! has a bound on its wildcards, and a constant pattern that ends with its escape character, which
+//! the engine takes for the character itself, is an error where a text goes on there. Operators that the planner turns into functions are handled by
 //! [`functions`](super::functions).
 
 use std::sync::Arc;
@@ -84,6 +85,7 @@ impl BoundedMatches {
                 } = like;
                 Transformed::yes(self.searched(*expr, *pattern, negated, case_insensitive))
             }
+            Expr::Like(like) if unfinished(&like).is_some() => Transformed::yes(reached(like)),
             Expr::Like(mut like)
                 if is_text(&like.pattern, schema) && !has_few_gaps(&like.pattern) =>
             {
@@ -157,6 +159,94 @@ fn check_wildcards(pattern: &str) -> Result<()> {
     )
     .with_hint("split it into several conditions")
     .into())
+}
+
+/// Returns a constant pattern of LIKE without its last character, if that is an escape character.
+fn unfinished(like: &Like) -> Option<&str> {
+    if !matches!(like.escape_char, None | Some('\\')) {
+        return None;
+    }
+    if !matches!(
+        like.pattern.as_ref(),
+        Expr::Literal(
+            ScalarValue::Utf8(_) | ScalarValue::LargeUtf8(_) | ScalarValue::Utf8View(_),
+            _
+        )
+    ) {
+        return None;
+    }
+    let rest = constant(&like.pattern)?.strip_suffix('\\')?;
+    let before = rest.len() - rest.trim_end_matches('\\').len();
+    before.is_multiple_of(2).then_some(rest)
+}
+
+/// Returns a comparison with a pattern that ends with an escape character: no text matches it.
+///
+/// ```text
+/// x LIKE 'a\'        like_escape_reached(x LIKE 'a_%')
+/// x NOT LIKE 'a\'    NOT like_escape_reached(x LIKE 'a_%')
+/// ```
+fn reached(mut like: Like) -> Expr {
+    let negated = std::mem::take(&mut like.negated);
+    if let Some(rest) = unfinished(&like) {
+        let pattern = format!("{rest}_%");
+        // Types are coerced already.
+        let pattern = match like.pattern.as_ref() {
+            Expr::Literal(ScalarValue::Utf8View(_), _) => ScalarValue::Utf8View(Some(pattern)),
+            Expr::Literal(ScalarValue::LargeUtf8(_), _) => ScalarValue::LargeUtf8(Some(pattern)),
+            _ => ScalarValue::Utf8(Some(pattern)),
+        };
+        like.pattern = Box::new(Expr::Literal(pattern, None));
+    }
+    let function = EscapeReached {
+        signature: Signature::any(1, Volatility::Immutable),
+    };
+    let matches = expressions::call(function, vec![Expr::Like(like)]);
+    if negated { not(matches) } else { matches }
+}
+
+/// Fails for the texts that reach the escape character at the end of a pattern of LIKE.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct EscapeReached {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for EscapeReached {
+    fn name(&self) -> &str {
+        "like_escape_reached"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let Some(reached) = args.args.into_iter().next() else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::Boolean(None)));
+        };
+        let is_reached = match &reached {
+            ColumnarValue::Scalar(value) => *value == ScalarValue::Boolean(Some(true)),
+            ColumnarValue::Array(values) => values
+                .as_boolean_opt()
+                .is_some_and(|values| values.has_true()),
+        };
+        match is_reached {
+            true => Err(Error::new(
+                Code::InvalidEscape,
+                "LIKE pattern must not end with escape character",
+            )
+            .into()),
+            false => Ok(reached),
+        }
+    }
 }
 
 /// Returns a pattern of LIKE unchanged if it does not have too many wildcards.

@@ -44,6 +44,10 @@ fn other_spellings_are_read() {
             "SELECT 1 FROM d.t * JOIN u * ON true LEFT JOIN w * ON x WHERE a = (SELECT 1 FROM \"V\" *)",
             "SELECT 1 FROM d.t JOIN u ON true LEFT JOIN w ON x WHERE a = (SELECT 1 FROM \"V\")",
         ),
+        (
+            "SELECT md5(ROW(t.*)::text), row(d.u.*) IS NULL, ROW(t.*), ROW(t.a, 1) FROM t",
+            "SELECT md5((t.*)::text), (d.u.*) IS NULL, ROW(t.*), ROW(t.a, 1) FROM t",
+        ),
     ] {
         assert_eq!(query(sql), query(expected), "{sql}");
     }

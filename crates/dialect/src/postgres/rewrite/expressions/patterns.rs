@@ -4,6 +4,8 @@ use datafusion::sql::sqlparser::ast::{Expr, Value, ValueWithSpan};
 use lakegate_error::{Code, Error};
 
 use super::super::build;
+use super::super::calls::text_of;
+use crate::postgres::functions::with_backslash;
 
 /// Rewrites a pattern with another escape character than the backslash, which the engine has.
 ///
@@ -24,7 +26,11 @@ pub(super) fn escape(
     }
     if let Some(escape) = other_escape(escape)? {
         let written = build::taken(pattern);
-        *pattern = build::call("like_escape", vec![written, escape]);
+        let constant = text_of(&written).zip(text_of(&escape));
+        *pattern = match constant.and_then(|(pattern, escape)| with_backslash(pattern, escape)) {
+            Some(pattern) => build::text(pattern),
+            None => build::call("like_escape", vec![written, escape]),
+        };
     }
     Ok(())
 }
