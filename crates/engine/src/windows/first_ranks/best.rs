@@ -154,22 +154,20 @@ impl Best {
 }
 
 /// Returns a column of which rows with equal values have equal bytes; `None` if it has a NaN, which may be
-/// first or last.
+/// first or last, or a negative zero, which may be a peer of zero or come before it.
 fn ordered(column: ArrayRef) -> Option<ArrayRef> {
-    macro_rules! floats {
+    macro_rules! has_order {
         ($of:ty) => {{
-            let floats = column.as_primitive::<$of>();
-            if floats.values().iter().any(|value| value.is_nan()) {
-                return None;
-            }
-            // The two zeros are peers.
-            let zeros = floats.unary::<_, $of>(|value| if value == 0.0 { 0.0 } else { value });
-            Some(Arc::new(zeros))
+            let floats = column.as_primitive::<$of>().values().iter();
+            let mut unclear =
+                floats.map(|value| value.is_nan() || (*value == 0.0 && value.is_sign_negative()));
+            !unclear.any(|is_unclear| is_unclear)
         }};
     }
-    match column.data_type() {
-        DataType::Float32 => floats!(Float32Type),
-        DataType::Float64 => floats!(Float64Type),
-        _ => Some(column),
-    }
+    let has_order = match column.data_type() {
+        DataType::Float32 => has_order!(Float32Type),
+        DataType::Float64 => has_order!(Float64Type),
+        _ => true,
+    };
+    has_order.then_some(column)
 }
