@@ -192,7 +192,9 @@ fn null_beside(
     if !is_null || !is_short(beside) {
         return None;
     }
-    let beside = beside.get_type(schema).ok().filter(DataType::is_temporal)?;
+    let beside = expressions::type_of(beside, schema)
+        .ok()
+        .filter(DataType::is_temporal)?;
     let data_type = type_beside(op, &beside)?;
     Some(cast(operand.clone(), data_type))
 }

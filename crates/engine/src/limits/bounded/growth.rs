@@ -47,6 +47,7 @@ pub(super) fn growth(name: &str) -> Option<Growth> {
 /// Sorted, for a binary search. PostgreSQL's own functions, which are evaluated row by row, are
 /// measured where they are called (`postgres/function.rs` of the dialect).
 const AS_ARGUMENTS: &[&str] = &[
+    "$array_slices",
     "$beside",
     "$bit_count",
     "$char_in",

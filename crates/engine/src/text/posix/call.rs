@@ -32,16 +32,19 @@ const MOST_KEPT: usize = 64;
 /// Bytes of a group beside its text.
 const GROUP_BYTES: usize = 8;
 
+/// A compiled pattern and its flags.
+type Known = Rc<(Pattern, Flags)>;
+
 /// Compiled patterns by text and flags, filled as rows are read.
 #[derive(Default)]
 struct Compiled {
-    all: HashMap<(String, String), Rc<(Pattern, Flags)>>,
+    all: HashMap<(String, String), Known>,
     /// The text, the flags and the pattern of the last row, which most rows have.
-    last: Option<(String, String, Rc<(Pattern, Flags)>)>,
+    last: Option<(String, String, Known)>,
 }
 
 impl Compiled {
-    fn of(&mut self, kind: Kind, pattern: &str, flags: &str) -> Result<Rc<(Pattern, Flags)>> {
+    fn of(&mut self, kind: Kind, pattern: &str, flags: &str) -> Result<Known> {
         if let Some((text, with, known)) = &self.last
             && text == pattern
             && with == flags
@@ -54,12 +57,7 @@ impl Compiled {
         Ok(compiled)
     }
 
-    fn looked_up(
-        &mut self,
-        kind: Kind,
-        pattern: &str,
-        flags: &str,
-    ) -> Result<Rc<(Pattern, Flags)>> {
+    fn looked_up(&mut self, kind: Kind, pattern: &str, flags: &str) -> Result<Known> {
         let key = (pattern.to_owned(), flags.to_owned());
         if let Some(known) = self.all.get(&key) {
             return Ok(Rc::clone(known));
