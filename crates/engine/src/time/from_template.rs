@@ -131,7 +131,7 @@ pub(super) fn read(text: &str, template: &str) -> Result<Said, Fault> {
     if template.len() > MAX_TEMPLATE {
         return Err(Fault::Long);
     }
-    let elements = elements::of(template);
+    let elements = elements::of(template).ok_or(Fault::Differs)?;
     let mut parts = Parts::default();
     let mut rest = text;
     let mut fixed = false;

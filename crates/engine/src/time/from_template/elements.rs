@@ -54,13 +54,13 @@ pub(super) fn is_digits(element: &Element) -> bool {
     }
 }
 
-/// Returns the parts of a template; not all of them if the query is stopped.
-pub(super) fn of(template: &str) -> Vec<Element> {
+/// Returns the parts of a template; `None` if the query is stopped.
+pub(super) fn of(template: &str) -> Option<Vec<Element>> {
     let mut elements = Vec::new();
     let mut rest = template;
     while !rest.is_empty() {
         if elements.len().is_multiple_of(BETWEEN_CHECKS) && stop::check().is_err() {
-            break;
+            return None;
         }
         let (bare, after) = match fills(rest) {
             Some(after) => (true, after),
@@ -98,7 +98,7 @@ pub(super) fn of(template: &str) -> Vec<Element> {
             other => elements.push(char_of(other)),
         }
     }
-    elements
+    Some(elements)
 }
 
 fn char_of(char: char) -> Element {
