@@ -69,7 +69,7 @@ fn numbers_take_the_bytes_of_their_range() {
     assert_eq!(bytes(Int32Array::from(vec![i32::MIN, i32::MAX, 0])), 4);
     assert_eq!(bytes(Int32Array::from(vec![-1, 0xABCDE, 0])), 3);
     assert_eq!(bytes(Int16Array::from(vec![-100, 155, 0])), 1);
-    assert_eq!(bytes(Int16Array::from(vec![i16::MIN, i16::MAX])), 2);
+    assert_eq!(bytes(Int16Array::from(vec![i16::MIN, i16::MAX, 0])), 2);
     assert_eq!(
         bytes(UInt64Array::from(vec![u64::MAX, u64::MAX - 9, u64::MAX])),
         1
