@@ -134,6 +134,9 @@ fn without_form(type_oid: u32) -> Error {
     .with_hint("request the text format, or cast the value: x::text")
 }
 
+/// The most digits after the point: their number has 14 bits.
+const MAX_SCALE: u16 = 0x3fff;
+
 /// Appends the number of a text in decimal digits; `None` if it is none.
 fn put_numeric(out: &mut BytesMut, text: &str) -> Option<()> {
     // Infinite numbers have a bit of their sign among the digits after the point (`numeric_send`).
@@ -152,7 +155,11 @@ fn put_numeric(out: &mut BytesMut, text: &str) -> Option<()> {
         None => (false, text),
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let scale = u16::try_from(fraction.len()).ok()?;
+    let scale = u16::try_from(fraction.len()).ok();
+    let scale = scale.filter(|scale| *scale <= MAX_SCALE)?;
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
     let before = "0".repeat(whole.len().next_multiple_of(4) - whole.len());
     let after = "0".repeat(fraction.len().next_multiple_of(4) - fraction.len());
     let digits = format!("{before}{whole}{fraction}{after}");
@@ -175,7 +182,11 @@ fn put_numeric(out: &mut BytesMut, text: &str) -> Option<()> {
     };
     out.put_u16(u16::try_from(groups.len()).ok()?);
     out.put_i16(weight);
-    out.put_u16(if negative { 0x4000 } else { 0 });
+    // Zero has no sign.
+    out.put_u16(match negative && !groups.is_empty() {
+        true => 0x4000,
+        false => 0,
+    });
     out.put_u16(scale);
     groups.iter().for_each(|group| out.put_u16(*group));
     Some(())
@@ -366,9 +377,10 @@ mod tests {
 
     #[test]
     fn texts_of_numbers_have_the_form_of_numbers() {
-        let cases: [(&str, &[u16]); 9] = [
+        let cases: [(&str, &[u16]); 10] = [
             ("0", &[0, 0, 0, 0]),
             ("0.00", &[0, 0, 0, 2]),
+            ("-0.0", &[0, 0, 0, 1]),
             ("1.50", &[2, 0, 0, 2, 1, 5000]),
             ("-12345.678", &[3, 1, 0x4000, 3, 1, 2345, 6780]),
             ("10000", &[1, 1, 0, 0, 1]),
@@ -392,6 +404,8 @@ mod tests {
         for (type_oid, text) in [
             (oid::NUMERIC, "1e5"),
             (oid::NUMERIC, "1.2.3"),
+            (oid::NUMERIC, ""),
+            (oid::NUMERIC, "-."),
             (oid::INET, "10.1.2"),
             (oid::INET, "10.1.2.3/33"),
             (oid::MACADDR, "08:00:2b:01:02"),

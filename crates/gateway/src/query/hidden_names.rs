@@ -158,22 +158,15 @@ impl Visitor for Search {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used)]
     use datafusion::prelude::SessionContext;
-    use lakegate_sql::ast::Statement;
 
     use super::*;
-
-    fn parsed(sql: &str) -> ast::Statement {
-        match lakegate_sql::parse(sql).unwrap().remove(0).statement {
-            Statement::Query(query) => ast::Statement::Query(query),
-            other => panic!("{other:?}"),
-        }
-    }
+    use crate::query::testing::statement;
 
     #[test]
     fn only_names_of_tables_that_are_twice_are_looked_at() {
-        let found = |sql: &str| hiding_names(&parsed(sql)).len();
+        let found = |sql: &str| hiding_names(&statement(sql)).len();
         assert_eq!(found("SELECT x.a FROM t x WHERE x.b = 1"), 0);
         assert_eq!(
             found("SELECT x.a FROM t x WHERE EXISTS (SELECT 1 FROM u y WHERE y.a = x.a)"),
@@ -207,7 +200,7 @@ mod tests {
             ("x.a IN (SELECT x.e FROM u x WHERE x.b > 1)", true),
         ] {
             let sql = format!("SELECT x.a FROM t x WHERE {condition}");
-            let names = hiding_names(&parsed(&sql));
+            let names = hiding_names(&statement(&sql));
             let plan = context.state().create_logical_plan(&sql).await.unwrap();
             let checked = check(&plan, &names).map_err(|error| error.code());
             let expected = match is_hidden {

@@ -155,22 +155,15 @@ impl Visitor for Search {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used)]
     use datafusion::prelude::SessionContext;
-    use lakegate_sql::ast::Statement;
 
     use super::*;
-
-    fn parsed(sql: &str) -> ast::Statement {
-        match lakegate_sql::parse(sql).unwrap().remove(0).statement {
-            Statement::Query(query) => ast::Statement::Query(query),
-            other => panic!("{other:?}"),
-        }
-    }
+    use crate::query::testing::statement;
 
     #[test]
     fn only_selects_of_several_tables_within_others_are_looked_at() {
-        let found = |sql: &str| inner_selects(&parsed(sql)).len();
+        let found = |sql: &str| inner_selects(&statement(sql)).len();
         assert_eq!(found("SELECT x FROM a JOIN b ON a.k = b.k"), 0);
         assert_eq!(found("SELECT x FROM a WHERE x IN (SELECT y FROM b)"), 0);
         assert_eq!(
@@ -185,7 +178,7 @@ mod tests {
             found("SELECT x FROM a WHERE x IN (SELECT y FROM b, c WHERE a.y = 1)"),
             0
         );
-        let inner = inner_selects(&parsed(
+        let inner = inner_selects(&statement(
             "SELECT (SELECT Y FROM d.b, (SELECT 1) AS C) FROM a",
         ));
         let names = ["y".to_owned()].into();
@@ -218,7 +211,7 @@ mod tests {
             ("EXISTS (SELECT 1 FROM u WHERE b AND t.b)", false),
         ] {
             let sql = format!("SELECT k FROM t WHERE {condition}");
-            let selects = inner_selects(&parsed(&sql));
+            let selects = inner_selects(&statement(&sql));
             let plan = context.state().create_logical_plan(&sql).await.unwrap();
             let checked = check(&plan, &selects).map_err(|error| error.code());
             let expected = match is_ambiguous {

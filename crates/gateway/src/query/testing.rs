@@ -12,3 +12,8 @@ pub(crate) fn query(sql: &str) -> ast::Query {
         other => panic!("{other:?}"),
     }
 }
+
+/// Returns the same as a statement.
+pub(crate) fn statement(sql: &str) -> ast::Statement {
+    ast::Statement::Query(Box::new(query(sql)))
+}

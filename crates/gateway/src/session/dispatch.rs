@@ -46,12 +46,16 @@ impl Session {
                     })
                 }
                 Ok(Execution::Rows(mut rows)) => {
-                    let session = self.me.clone();
+                    let (session, dialect) = (self.me.clone(), self.dialect());
                     rows.stream = rows
                         .stream
-                        .inspect_err(move |_| {
+                        .map_err(move |error| {
                             if let Some(session) = session.upgrade() {
                                 session.fail_transaction();
+                            }
+                            match dialect {
+                                Dialect::Postgres => in_postgres(error),
+                                Dialect::Athena | Dialect::Trino => error,
                             }
                         })
                         .boxed();

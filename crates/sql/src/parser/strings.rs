@@ -3,22 +3,26 @@
 //! ```text
 //! E'a\n'
 //!   'b\n'        E'a\nb\n'        as in PostgreSQL, with the escapes of the first part
+//! 'a' -- more
+//!   'b'         'ab'
 //! 'a' 'b'        a mistake: on one line, the second string would be an alias
+//! $$a$$
+//!   'b'         a mistake: such strings, X'..' and U&'..' do not go on
 //! ```
 //!
-//! sqlparser joins strings without escapes itself.
+//! sqlparser joins strings only if they have no escapes, and nothing is between them but blanks.
 
-use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::cursor::Result;
 use super::query_error::{self, Source};
 use crate::dialect::AthenaDialect;
 
-/// Joins strings with escapes to those on the lines behind them.
+/// Joins strings to those on the lines behind them.
 ///
 /// # Errors
 ///
-/// A string follows another one on its line.
+/// A string follows another one on its line, or one that does not go on.
 pub(super) fn joined(
     source: &Source<'_>,
     tokens: Vec<TokenWithSpan>,
@@ -35,34 +39,45 @@ pub(super) fn joined(
                 );
                 before = Some((place, has_ended || ends));
             }
-            (Token::SingleQuotedString(_), Some((_, false))) => {
-                return Err(query_error::unexpected(source, token.span.start));
-            }
-            (Token::SingleQuotedString(text), Some((place, true))) => {
-                if let Some(TokenWithSpan {
-                    token: Token::EscapedStringLiteral(start),
-                    span,
-                }) = out.get_mut(place)
-                {
-                    let Some(rest) = unescaped(text) else {
-                        return Err(query_error::unexpected(source, token.span.start));
-                    };
-                    start.push_str(&rest);
-                    span.end = token.span.end;
-                    out.truncate(place + 1);
-                    before = Some((place, false));
-                    continue;
+            (Token::SingleQuotedString(text), Some((place, has_ended))) => {
+                let start = out.get_mut(place).filter(|_| has_ended);
+                if !start.is_some_and(|start| goes_on(start, text, token.span.end)) {
+                    return Err(query_error::unexpected(source, token.span.start));
                 }
-                before = Some((out.len(), false));
+                out.truncate(place + 1);
+                before = Some((place, false));
+                continue;
             }
-            (Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_), None) => {
-                before = Some((out.len(), false));
-            }
+            (
+                Token::SingleQuotedString(_)
+                | Token::EscapedStringLiteral(_)
+                | Token::NationalStringLiteral(_)
+                | Token::UnicodeStringLiteral(_)
+                | Token::HexStringLiteral(_)
+                | Token::DollarQuotedString(_),
+                _,
+            ) => before = Some((out.len(), false)),
             _ => before = None,
         }
         out.push(token);
     }
     Ok(out)
+}
+
+/// Adds the text of a string on another line, which ends at `end`. Returns whether the string goes on.
+fn goes_on(start: &mut TokenWithSpan, text: &str, end: Location) -> bool {
+    match &mut start.token {
+        Token::SingleQuotedString(first) | Token::NationalStringLiteral(first) => {
+            first.push_str(text);
+        }
+        Token::EscapedStringLiteral(first) => match unescaped(text) {
+            Some(text) => first.push_str(&text),
+            None => return false,
+        },
+        _ => return false,
+    }
+    start.span.end = end;
+    true
 }
 
 /// Replaces the escapes of a string; `None` if one is not valid.
@@ -111,11 +126,26 @@ mod tests {
             parsed("SELECT E'a'\n'\\tb'\n\n'c''d'").unwrap(),
             parsed("SELECT E'a\\tbc''d'").unwrap()
         );
+        for sql in ["SELECT 'a' -- more\n'b'", "SELECT 'a'\n-- '\n\n 'b'"] {
+            assert_eq!(parsed(sql).unwrap(), "SELECT 'ab'", "{sql}");
+        }
+        assert_eq!(
+            parsed("SELECT N'a'\n'b'").unwrap(),
+            parsed("SELECT N'ab'").unwrap()
+        );
     }
 
     #[test]
-    fn two_strings_on_a_line_are_a_mistake() {
-        for sql in ["SELECT 'a' 'b'", "SELECT E'a' /* \n */ 'b'"] {
+    fn other_strings_that_follow_each_other_are_a_mistake() {
+        for sql in [
+            "SELECT 'a' 'b'",
+            "SELECT E'a' /* \n */ 'b'",
+            "SELECT N'a' 'b'",
+            "SELECT $$a$$ 'b'",
+            "SELECT $$a$$\n'b'",
+            "SELECT X'1F'\n'b'",
+            "SELECT U&'a'\n'b'",
+        ] {
             let message = parsed(sql).unwrap_err();
             assert_eq!(message, "syntax error at or near \"'b'\"", "{sql}");
         }

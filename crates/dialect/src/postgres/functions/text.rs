@@ -210,9 +210,15 @@ pub(super) fn functions() -> Vec<PgFunction> {
         })
         .immutable(),
         PgFunction::new("pg_size_pretty", 1..=1, text(), |args| {
-            let bytes = args.first().and_then(Cell::to_text);
-            let shown = bytes.and_then(|bytes| size_pretty(&bytes));
-            Ok(shown.map_or(Cell::Null, Cell::text))
+            let Some(bytes) = args.first().and_then(Cell::to_text) else {
+                return Ok(Cell::Null);
+            };
+            let shown = size_pretty(&bytes).ok_or_else(|| {
+                let message = format!("invalid size: \"{bytes}\"");
+                Error::new(Code::InvalidParameter, message)
+                    .with_hint("write a number of bytes: pg_size_pretty(10240)")
+            })?;
+            Ok(Cell::text(shown))
         })
         .of_texts()
         .immutable(),

@@ -103,9 +103,9 @@ pub(super) fn rewrite(expr: &mut Expr) {
             right,
             ..
         } => {
-            let bits = text_of(right).and_then(|text| text.trim().parse::<u16>().ok());
+            let bits = text_of(right).and_then(|text| text.trim().parse::<i32>().ok());
             if let Some(bits) = bits {
-                **right = build::integer(bits.into());
+                **right = build::cast(build::integer(bits.into()), DataType::Integer(None));
             }
         }
         _ => {}
