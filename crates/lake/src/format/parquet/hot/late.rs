@@ -42,7 +42,7 @@ use super::filter::BATCHES;
 use super::groups::{Column, Current, Groups};
 use super::narrow::Chunk;
 use super::pruning::PlannedGroup;
-use super::sides::{Choice, Late, Side, decoded, runs};
+use super::sides::{Choice, Late, Side, batch_of, decoded, runs};
 
 /// The share of rows that pass, as a divisor, above which no row is left out: copying many costs more than it
 /// spares.
@@ -313,7 +313,7 @@ impl Groups {
         let projected = ProjectionMask::roots(metadata.parquet_schema(), roots);
         let mut builder = ParquetPushDecoderBuilder::new_with_metadata(metadata.clone())
             .with_projection(projected)
-            .with_batch_size(self.batch_size)
+            .with_batch_size(rows.map_or(self.batch_size, |rows| batch_of(rows, self.batch_size)))
             .with_row_groups(vec![fetched.group]);
         if rows.is_some() {
             builder = builder.with_row_selection_policy(RowSelectionPolicy::Selectors);
