@@ -3,8 +3,8 @@
 //! One match is one call into DataFusion, for a text of any length. A pattern that is not small
 //! becomes a call of `regexp_like`, which is measured first ([`patterns`](super::patterns)). LIKE
 //! has a bound on its wildcards, and a constant pattern that ends with its escape character, which
-//! the engine takes for the character itself, is an error where a text goes on there. Operators that the planner turns into functions are handled by
-//! [`functions`](super::functions).
+//! the engine takes for the character itself, is an error where a text goes on there. Operators that
+//! the planner turns into functions are handled by [`functions`](super::functions).
 
 use std::sync::Arc;
 

@@ -148,6 +148,9 @@ impl Groups {
                 pruned.add_pruned(1);
                 return Ok(None);
             }
+            if let Some(Current::Late(late)) = &mut self.current {
+                late.decode().await?;
+            }
             if let Some(batch) = self.next_of_current()? {
                 return Ok(Some(batch));
             }

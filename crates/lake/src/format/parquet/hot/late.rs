@@ -9,7 +9,8 @@
 //!
 //! Pages without a row that passes are not unpacked. Rows between two that pass are decoded and left out if
 //! they are few, because beginning anew costs more. Where the first rows show that many pass, all columns are
-//! decoded side by side, and no row is left out.
+//! decoded side by side, and no row is left out. Where values of those that pass take much memory, the rows that
+//! come after them are not left out either.
 //!
 //! Decimals of 32 or 64 bits in the file are made as wide as the column once rows are left out (`decoded.rs`).
 //!
@@ -19,10 +20,10 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, BooleanBufferBuilder, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::BatchCoalescer;
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
 use datafusion::error::{DataFusionError, Result};
 use parquet::DecodeResult;
@@ -41,7 +42,7 @@ use super::filter::BATCHES;
 use super::groups::{Column, Current, Groups};
 use super::narrow::Chunk;
 use super::pruning::PlannedGroup;
-use super::sides::{Choice, Late, Side, decoded, runs};
+use super::sides::{Choice, Late, Side, batch_of, decoded, runs};
 
 /// The share of rows that pass, as a divisor, above which no row is left out: copying many costs more than it
 /// spares.
@@ -50,6 +51,9 @@ const FEW: usize = 4;
 /// Rows of a row group, at most: values of those that pass are held until the last one is tested. Writers make
 /// groups of a million rows.
 const MOST_ROWS: i64 = 2 << 20;
+
+/// Bytes of values that are held, at most. The rows that are left then are not tested.
+const MOST_HELD: usize = 64 << 20;
 
 /// Whether a row group of so many rows may be decoded late: it has more than a batch.
 pub(super) fn is_worth(rows: i64, batch_size: usize) -> bool {
@@ -179,6 +183,8 @@ impl Groups {
         let mut passed = 0;
         let mut first: Vec<(RecordBatch, BooleanArray)> = Vec::new();
         let mut merged: Option<BatchCoalescer> = None;
+        let mut ready = VecDeque::new();
+        let mut held: usize = 0;
         let mut batches = 0;
         let mut is_end = false;
         while !is_end {
@@ -212,9 +218,8 @@ impl Groups {
             if merged.is_none() && (is_end || passing.len() >= TRIED) {
                 if passed > passing.len() / FEW {
                     self.late = None;
-                    let ready = first.into_iter().map(|(batch, _)| batch);
                     let side = Side {
-                        ready: ready.collect(),
+                        ready: first.into_iter().map(|(batch, _)| batch).collect(),
                         decoder: Some(decoder).filter(|_| !is_end),
                         choice: None,
                     };
@@ -227,27 +232,35 @@ impl Groups {
                 }
                 merged = Some(begun);
             }
+            while let Some(batch) = merged.as_mut().and_then(|all| all.next_completed_batch()) {
+                held = held.saturating_add(bytes_of(&batch));
+                ready.push_back(batch);
+            }
+            if held > MOST_HELD {
+                break;
+            }
             batches += 1;
             if batches % BATCHES == 0 {
                 tokio::task::yield_now().await;
             }
         }
-        if passing.len() < count {
-            return Err(other_rows(group, passing.len(), count));
+        let at = passing.len();
+        if is_end && at < count {
+            return Err(other_rows(group, at, count));
         }
+        passing.append_n(count - at, true);
         self.metrics.pushdown_rows_matched.add(passed);
-        self.metrics.pushdown_rows_pruned.add(count - passed);
+        self.metrics.pushdown_rows_pruned.add(at - passed);
         if passed == 0 {
             return Ok(None);
         }
-        let mut ready = VecDeque::new();
         if let Some(mut merged) = merged {
             merged.finish_buffered_batch()?;
             ready.extend(std::iter::from_fn(|| merged.next_completed_batch()));
         }
         let side = Side {
             ready,
-            decoder: None,
+            decoder: Some(decoder).filter(|_| !is_end),
             choice: None,
         };
         let passing = passing.finish();
@@ -300,7 +313,7 @@ impl Groups {
         let projected = ProjectionMask::roots(metadata.parquet_schema(), roots);
         let mut builder = ParquetPushDecoderBuilder::new_with_metadata(metadata.clone())
             .with_projection(projected)
-            .with_batch_size(self.batch_size)
+            .with_batch_size(rows.map_or(self.batch_size, |rows| batch_of(rows, self.batch_size)))
             .with_row_groups(vec![fetched.group]);
         if rows.is_some() {
             builder = builder.with_row_selection_policy(RowSelectionPolicy::Selectors);
@@ -375,6 +388,20 @@ impl Groups {
             schema: Arc::clone(&self.output.read),
         }))
     }
+}
+
+/// Memory that a batch holds, in bytes, about. Texts of several batches may be in the same memory, of which each
+/// has its own.
+fn bytes_of(batch: &RecordBatch) -> usize {
+    let bytes = batch.columns().iter().map(|column| {
+        let texts = match column.data_type() {
+            DataType::Utf8View => column.as_string_view().total_buffer_bytes_used(),
+            DataType::BinaryView => column.as_binary_view().total_buffer_bytes_used(),
+            _ => return column.get_array_memory_size(),
+        };
+        texts.saturating_add(column.len() * size_of::<u128>())
+    });
+    bytes.fold(0, usize::saturating_add)
 }
 
 fn other_rows(group: usize, at: usize, rows: usize) -> DataFusionError {

@@ -16,9 +16,13 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection, RowSe
 use parquet::errors::ParquetError;
 
 use super::decoded::widened;
+use super::filter::BATCHES;
 
 /// Rows between two that pass, from which on skipping them is faster than decoding them.
 const WORTH_SKIPPING: usize = 64;
+
+/// Rows of a batch that is decoded, at least.
+const LEAST_ROWS: usize = 64;
 
 /// A row group of which columns of conditions are decoded before the others.
 pub(super) struct Late {
@@ -50,6 +54,17 @@ pub(super) struct Choice {
 }
 
 impl Late {
+    /// Decodes until rows are ready, or none is left. Comes before [`Late::next`].
+    ///
+    /// # Errors
+    /// Those of the decoder.
+    pub(super) async fn decode(&mut self) -> Result<()> {
+        match &mut self.others {
+            Some(others) => others.decode().await,
+            None => Ok(()),
+        }
+    }
+
     /// The next rows. `None`: the end.
     ///
     /// # Errors
@@ -93,25 +108,44 @@ impl Late {
 }
 
 impl Side {
+    /// Decodes until rows that are chosen are ready, or none is left. Other tasks run in between.
+    async fn decode(&mut self) -> Result<()> {
+        let mut batches = 0;
+        while self.ready.is_empty() && self.add_decoded()? {
+            batches += 1;
+            if batches % BATCHES == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decodes a batch from which rows are chosen. `false`: there is none.
+    fn add_decoded(&mut self) -> Result<bool> {
+        let (Some(decoder), Some(choice)) = (&mut self.decoder, &mut self.choice) else {
+            return Ok(false);
+        };
+        match decoder.next().transpose()? {
+            Some(decoded) => choice.add(decoded)?,
+            None => {
+                choice.merged.finish_buffered_batch()?;
+                self.decoder = None;
+            }
+        }
+        while let Some(batch) = choice.merged.next_completed_batch() {
+            self.ready.push_back(batch);
+        }
+        Ok(true)
+    }
+
+    /// The next rows. Where some are chosen, those that are ready.
     fn next(&mut self) -> Result<Option<RecordBatch>> {
         if let Some(batch) = self.ready.pop_front() {
             return Ok(Some(batch));
         }
-        let Some(decoder) = &mut self.decoder else {
-            return Ok(None);
-        };
-        let Some(choice) = &mut self.choice else {
-            return Ok(decoder.next().transpose()?);
-        };
-        loop {
-            if let Some(batch) = choice.merged.next_completed_batch() {
-                return Ok(Some(batch));
-            }
-            let Some(decoded) = decoder.next().transpose()? else {
-                choice.merged.finish_buffered_batch()?;
-                return Ok(choice.merged.next_completed_batch());
-            };
-            choice.add(decoded)?;
+        match (&mut self.decoder, &self.choice) {
+            (Some(decoder), None) => Ok(decoder.next().transpose()?),
+            _ => Ok(None),
         }
     }
 
@@ -179,6 +213,14 @@ pub(super) fn decoded(
     (RowSelection::from(selectors), flags.finish())
 }
 
+/// Rows of a batch of which the decoder skips others: it takes about as long as one of all rows.
+pub(super) fn batch_of(rows: &RowSelection, batch_size: usize) -> usize {
+    let decoded = rows.row_count();
+    let all = decoded.saturating_add(rows.skipped_row_count()).max(1);
+    let rows = batch_size.saturating_mul(decoded) / all;
+    rows.clamp(LEAST_ROWS.min(batch_size), batch_size)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -197,6 +239,18 @@ mod tests {
         assert_eq!(ends(&[5, 6 + near], 200), [(5, 7 + near)]);
         let apart = 6 + WORTH_SKIPPING;
         assert_eq!(ends(&[5, apart], 200), [(5, 6), (apart, apart + 1)]);
+    }
+
+    #[test]
+    fn batches_are_small_where_few_rows_are_decoded() {
+        let rows = |decoded: usize, skipped: usize| {
+            let rows = vec![RowSelector::skip(skipped), RowSelector::select(decoded)];
+            batch_of(&RowSelection::from(rows), 8192)
+        };
+        assert_eq!(rows(1000, 0), 8192);
+        assert_eq!(rows(1000, 3000), 2048);
+        assert_eq!(rows(1, 1 << 20), LEAST_ROWS);
+        assert_eq!(batch_of(&RowSelection::default(), 8), 8);
     }
 
     #[test]

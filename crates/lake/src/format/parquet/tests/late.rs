@@ -110,6 +110,26 @@ async fn share_of_rows_may_change_within_a_row_group() {
     }
 }
 
+/// Of a row group with much to hold, the last rows are returned without being tested.
+#[tokio::test]
+async fn values_that_are_held_are_bounded() {
+    let long = "z".repeat(6000);
+    let text = |n: i64| match (n < 40_000, n % 9 == 0) {
+        (true, true) => "d".to_owned(),
+        (true, false) => "a".to_owned(),
+        (false, true) => "b".to_owned(),
+        (false, false) => long.clone(),
+    };
+    for (name, pages) in [("one", 1 << 20), ("many", 3000)] {
+        let mut lake = Lake::new(&[("n", "bigint"), ("w", "string")]);
+        let columns = vec![("n", ints(0..80_000)), ("w", texts((0..80_000).map(text)))];
+        lake.put(name, paged(&batch(columns), 80_000, pages)).await;
+        let some = left_out(&mut lake, "SELECT n FROM t WHERE w >= 'c'").await;
+        // 35,555 of the first 40,000 rows fail, and 4,444 of the others.
+        assert!((35_555..39_000).contains(&some), "{name}: {some}");
+    }
+}
+
 /// Decimals that the file has in 32, 64 and more bits.
 #[tokio::test]
 async fn decimals_are_tested_with_the_bits_of_the_file() {
