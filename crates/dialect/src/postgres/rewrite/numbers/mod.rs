@@ -90,7 +90,7 @@ pub(super) fn to_integers(values: &mut [&mut Expr]) {
 /// Returns a literal, or literals and operators between them, as an `integer`; `None` for other
 /// expressions, and for numbers that do not fit it.
 pub(super) fn integer(expr: &Expr) -> Option<Expr> {
-    let number = calculated(expr, MAX_DEPTH)?;
+    let number = calculated(expr, literal, MAX_DEPTH)?;
     (!number.is_decimal).then(|| {
         let value = build::nested(expr.clone());
         build::cast(value, DataType::Integer(None))
@@ -105,41 +105,54 @@ pub(super) fn exact(expr: &Expr) -> Option<Expr> {
 
 /// Returns whether an expression consists of literals and operators between them.
 pub(super) fn is_calculated(expr: &Expr) -> bool {
-    calculated(expr, MAX_DEPTH).is_some()
+    calculated(expr, literal, MAX_DEPTH).is_some()
 }
 
 /// Returns the value of literals and the four operations between them, if it and those of all parts
 /// are decimals or of 32 bits. Quotients and remainders are those of integers.
-fn calculated(expr: &Expr, depth: usize) -> Option<Written> {
+///
+/// `read`: reads the literals.
+fn calculated(expr: &Expr, read: fn(&Expr) -> Option<Written>, depth: usize) -> Option<Written> {
     let depth = depth.checked_sub(1)?;
     let number = match expr {
-        Expr::Nested(inner) => calculated(inner, depth),
-        Expr::Value(_) => literal(expr),
+        Expr::Nested(inner) => calculated(inner, read, depth),
+        Expr::Value(_) => read(expr),
         // The number without its sign may be too large.
-        Expr::UnaryOp { .. } if literal(expr).is_some() => literal(expr),
+        Expr::UnaryOp { .. } if read(expr).is_some() => read(expr),
         Expr::UnaryOp {
             op: op @ (UnaryOperator::Minus | UnaryOperator::Plus),
             expr,
-        } => calculated(expr, depth).map(|number| number.signed(*op)),
+        } => calculated(expr, read, depth).map(|number| number.signed(*op)),
         Expr::BinaryOp { left, op, right } => {
-            calculated(left, depth)?.combined(op, calculated(right, depth)?)
+            calculated(left, read, depth)?.combined(op, calculated(right, read, depth)?)
         }
         _ => None,
     };
     number.filter(|number| number.is_decimal || number.fits_integer())
 }
 
-/// Returns a literal, which may have a sign.
+/// Returns a literal, which may have a sign. One with an exponent is read if it has the mark of results.
 fn literal(expr: &Expr) -> Option<Written> {
+    number(expr, false)
+}
+
+/// Returns a literal of a query whose result goes to a client, which may have a sign.
+fn result_literal(expr: &Expr) -> Option<Written> {
+    number(expr, true)
+}
+
+/// `with_exponents`: whether exponents are read without the mark of results.
+fn number(expr: &Expr, with_exponents: bool) -> Option<Written> {
     match expr {
-        Expr::Nested(inner) => literal(inner),
+        Expr::Nested(inner) => number(inner, with_exponents),
         Expr::UnaryOp {
             op: op @ (UnaryOperator::Minus | UnaryOperator::Plus),
             expr,
-        } => literal(expr).map(|number| number.signed(*op)),
+        } => number(expr, with_exponents).map(|number| number.signed(*op)),
         Expr::Value(value) => match &value.value {
             Value::Number(text, is_shown) => {
-                let exponent = || Written::of_exponent(text).filter(|_| *is_shown);
+                let reads = with_exponents || *is_shown;
+                let exponent = || Written::of_exponent(text).filter(|_| reads);
                 let number = Written::of(text).or_else(exponent);
                 number.map(|number| number.shown(*is_shown))
             }

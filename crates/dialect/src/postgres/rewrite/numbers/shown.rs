@@ -24,7 +24,7 @@ use super::super::build;
 use super::super::slices::is_null;
 use super::super::untyped::each_column;
 use super::written::Written;
-use super::{MAX_DEPTH, calculated, integer, to_integers};
+use super::{MAX_DEPTH, calculated, integer, result_literal, to_integers};
 use crate::postgres::{ArrayItem, parse_array};
 
 /// Digits of the widest decimal.
@@ -198,7 +198,7 @@ fn long_number(expr: &Expr) -> Option<String> {
 
 /// Returns the value of literals and operators between them, if one is a quotient of decimals.
 fn quotient(expr: &Expr) -> Option<Written> {
-    let number = calculated(expr, MAX_DEPTH)?;
+    let number = calculated(expr, result_literal, MAX_DEPTH)?;
     (number.is_decimal && has_quotient(expr)).then_some(number)
 }
 
