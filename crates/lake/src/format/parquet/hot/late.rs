@@ -9,7 +9,8 @@
 //!
 //! Pages without a row that passes are not unpacked. Rows between two that pass are decoded and left out if
 //! they are few, because beginning anew costs more. Where the first rows show that many pass, all columns are
-//! decoded side by side, and no row is left out.
+//! decoded side by side, and no row is left out. Where the values of those that pass take much memory, so are
+//! the rows behind them.
 //!
 //! Decimals of 32 or 64 bits in the file are made as wide as the column once rows are left out (`decoded.rs`).
 //!
@@ -50,6 +51,10 @@ const FEW: usize = 4;
 /// Rows of a row group, at most: values of those that pass are held until the last one is tested. Writers make
 /// groups of a million rows.
 const MOST_ROWS: i64 = 2 << 20;
+
+/// Bytes of those values, at most, and of the first rows. A page may unpack to a thousand times its bytes, and
+/// the pool does not count what a scan holds.
+const MOST_BYTES: usize = 64 << 20;
 
 /// Whether a row group of so many rows may be decoded late: it has more than a batch.
 pub(super) fn is_worth(rows: i64, batch_size: usize) -> bool {
@@ -179,9 +184,11 @@ impl Groups {
         let mut passed = 0;
         let mut first: Vec<(RecordBatch, BooleanArray)> = Vec::new();
         let mut merged: Option<BatchCoalescer> = None;
+        let mut ready = VecDeque::new();
+        let mut held: usize = 0;
         let mut batches = 0;
         let mut is_end = false;
-        while !is_end {
+        while !is_end && !(merged.is_some() && held > MOST_BYTES) {
             match decoder.next().transpose()? {
                 Some(decoded) => {
                     let end = passing.len() + decoded.num_rows();
@@ -203,13 +210,20 @@ impl Groups {
                     passing.append_buffer(&flags);
                     let flags = BooleanArray::new(flags, None);
                     match &mut merged {
-                        Some(merged) => merged.push_batch_with_filter(decoded, &flags)?,
-                        None => first.push((decoded, flags)),
+                        Some(merged) => {
+                            merged.push_batch_with_filter(decoded, &flags)?;
+                            held += taken_bytes(merged, &mut ready);
+                        }
+                        None => {
+                            held += decoded.get_array_memory_size();
+                            first.push((decoded, flags));
+                        }
                     }
                 }
                 None => is_end = true,
             }
-            if merged.is_none() && (is_end || passing.len() >= TRIED) {
+            let is_tried = passing.len() >= TRIED || held > MOST_BYTES;
+            if merged.is_none() && (is_end || is_tried) {
                 if passed > passing.len() / FEW {
                     self.late = None;
                     let ready = first.into_iter().map(|(batch, _)| batch);
@@ -222,8 +236,10 @@ impl Groups {
                     return Ok(Some(self.late_of(side, others, &tested)));
                 }
                 let mut begun = BatchCoalescer::new(Arc::clone(&of_tested), batch_size);
+                held = 0;
                 for (batch, flags) in std::mem::take(&mut first) {
                     begun.push_batch_with_filter(batch, &flags)?;
+                    held += taken_bytes(&mut begun, &mut ready);
                 }
                 merged = Some(begun);
             }
@@ -232,22 +248,25 @@ impl Groups {
                 tokio::task::yield_now().await;
             }
         }
-        if passing.len() < count {
+        let untested = count - passing.len();
+        if is_end && untested > 0 {
             return Err(other_rows(group, passing.len(), count));
         }
+        // The rows that are left come without a test, as no more are held.
+        passing.append_n(untested, true);
+        passed += untested;
         self.metrics.pushdown_rows_matched.add(passed);
         self.metrics.pushdown_rows_pruned.add(count - passed);
         if passed == 0 {
             return Ok(None);
         }
-        let mut ready = VecDeque::new();
         if let Some(mut merged) = merged {
             merged.finish_buffered_batch()?;
-            ready.extend(std::iter::from_fn(|| merged.next_completed_batch()));
+            taken_bytes(&mut merged, &mut ready);
         }
         let side = Side {
             ready,
-            decoder: None,
+            decoder: Some(decoder).filter(|_| !is_end),
             choice: None,
         };
         let passing = passing.finish();
@@ -375,6 +394,16 @@ impl Groups {
             schema: Arc::clone(&self.output.read),
         }))
     }
+}
+
+/// Moves the batches that are complete to those that are ready. Returns their bytes.
+fn taken_bytes(merged: &mut BatchCoalescer, ready: &mut VecDeque<RecordBatch>) -> usize {
+    let mut bytes = 0;
+    while let Some(batch) = merged.next_completed_batch() {
+        bytes += batch.get_array_memory_size();
+        ready.push_back(batch);
+    }
+    bytes
 }
 
 fn other_rows(group: usize, at: usize, rows: usize) -> DataFusionError {

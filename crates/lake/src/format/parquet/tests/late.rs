@@ -110,6 +110,20 @@ async fn share_of_rows_may_change_within_a_row_group() {
     }
 }
 
+/// A scan holds few bytes of the rows that pass: those behind them are left to the operator above.
+#[tokio::test]
+async fn rows_behind_many_large_values_are_not_tested() {
+    let mut lake = Lake::new(&[("n", "bigint"), ("w", "string")]);
+    let text = |n: i64| match n {
+        33_000..60_000 => format!("b{n:>3000}"),
+        _ => format!("a{n}"),
+    };
+    let columns = vec![("n", ints(0..65_000)), ("w", texts((0..65_000).map(text)))];
+    lake.put("f", paged(&batch(columns), 65_000, 1 << 20)).await;
+    let sql = "SELECT n FROM t WHERE w LIKE 'b%'";
+    assert_eq!(left_out(&mut lake, sql).await, 33_000);
+}
+
 /// Decimals that the file has in 32, 64 and more bits.
 #[tokio::test]
 async fn decimals_are_tested_with_the_bits_of_the_file() {
