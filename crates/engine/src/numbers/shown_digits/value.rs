@@ -190,8 +190,9 @@ fn nearest(dividend: i256, divisor: i256) -> Option<i256> {
 /// Returns digits with a point before the last ones.
 fn pointed(negative: bool, digits: &str, scale: usize) -> String {
     let sign = if negative { "-" } else { "" };
-    let width = scale + 1;
-    let digits = format!("{digits:0>width$}");
+    // The widths that `format!` takes have 16 bits.
+    let zeros = "0".repeat((scale + 1).saturating_sub(digits.len()));
+    let digits = format!("{zeros}{digits}");
     let (whole, fraction) = digits.split_at(digits.len() - scale);
     match fraction {
         "" => format!("{sign}{whole}"),
@@ -449,6 +450,21 @@ mod tests {
         for text in ["1e1000", "1e-1001", "1e99999999999", "1e2147483647"] {
             assert_eq!(Written::read(text), Err(Fault::Range), "{text}");
         }
+    }
+
+    #[test]
+    fn many_digits_are_shown() {
+        let many = "9".repeat(70_000);
+        for (text, expected) in [
+            (format!("0.{many}"), format!("0.{many}")),
+            (format!("-.0{many}"), format!("-0.0{many}")),
+            (many.clone(), many.clone()),
+        ] {
+            assert_eq!(Written::read(&text).unwrap().text(), expected);
+        }
+        let zeros = "0".repeat(70_000);
+        let read = Written::read(&format!("0.{zeros}")).unwrap();
+        assert_eq!(read.text(), format!("0.{zeros}"));
     }
 
     #[test]
