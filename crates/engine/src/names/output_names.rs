@@ -29,6 +29,15 @@ pub fn shown(name: &str) -> &str {
     }
 }
 
+/// Returns the name that a column of a subquery has in a relation of FROM: that of an alias with a period
+/// keeps the mark by which the statement names it.
+pub(super) fn shown_in_relation(name: &str) -> &str {
+    match name.rsplit_once(APART) {
+        Some((shown, ":0")) if shown.contains('.') => name,
+        _ => shown(name),
+    }
+}
+
 /// Returns whether the name is marked as one of several equal names in a relation of FROM.
 pub fn is_apart_in_relation(name: &str) -> bool {
     name.rsplit_once(APART)

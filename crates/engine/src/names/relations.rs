@@ -22,7 +22,9 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{TableAlias, TableFactor};
 use lakegate_error::{Code, Error};
 
-use super::output_names::{apart_in_relation, decoded, is_apart_in_relation, shown};
+use super::output_names::{
+    apart, apart_in_relation, decoded, is_apart_in_relation, shown, shown_in_relation,
+};
 use crate::plans::expressions::until;
 
 /// Plans subqueries in FROM, and tables with column aliases.
@@ -90,7 +92,7 @@ fn named(
                 .get(place)
                 .cloned()
                 .or_else(output)
-                .unwrap_or_else(|| shown(field.name()).to_owned());
+                .unwrap_or_else(|| shown_in_relation(field.name()).to_owned());
             let own = match seen.insert(name.clone()) {
                 true => name,
                 false => apart_in_relation(&name, place),
@@ -221,7 +223,9 @@ fn ambiguous_in(node: &LogicalPlan) -> Result<Option<String>> {
     }
     let ambiguous = marked.into_iter().find(|(relation, name)| {
         let of = |name: &str| counts.get(&(relation.clone(), name.to_owned()));
-        of(shown(name)) != of(name)
+        let first = shown(name);
+        // The first one may be an alias with a period.
+        of(first).or_else(|| of(&apart(first, 0))) != of(name)
     });
     Ok(ambiguous.map(|(_, name)| shown(&name).to_owned()))
 }

@@ -19,16 +19,17 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef};
 use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    Cast, ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl,
-    Signature, Volatility, cast,
+    Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDFImpl, Signature, Volatility, cast, lit,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::float_decimals;
+use super::{decimal_texts, float_decimals};
 use crate::plans::expressions;
 use crate::types::operand_types::is_short;
 
@@ -57,6 +58,43 @@ pub(crate) fn planned(value: Expr, schema: &DFSchema) -> Expr {
             Expr::Cast(Cast::new_from_field(Box::new(value), target))
         }
     }
+}
+
+/// Returns the plan with a `double precision` in place of each literal that no decimal has room for, for
+/// protocols that do not show its digits.
+///
+/// # Errors
+///
+/// Returns an error if the plan has no schema then.
+pub fn without_long_literals(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let changed = plan.transform_up_with_subqueries(|node| {
+        let node = node.map_expressions(|expr| {
+            expr.transform_up(|expr| {
+                Ok(match long_literal(&expr) {
+                    Some(number) => Transformed::yes(lit(number)),
+                    None => Transformed::no(expr),
+                })
+            })
+        })?;
+        match node.transformed {
+            true => node.map_data(LogicalPlan::recompute_schema),
+            false => Ok(node),
+        }
+    });
+    changed.data()
+}
+
+/// Returns the number of an open cast of a text with more digits than a decimal has.
+fn long_literal(expr: &Expr) -> Option<f64> {
+    let Expr::Cast(Cast { expr, field }) = expr else {
+        return None;
+    };
+    let Expr::Literal(text, _) = expr.as_ref() else {
+        return None;
+    };
+    let text = text.try_as_str().flatten().filter(|_| field.name() == OPEN_NUMERIC)?;
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
+    decimal_texts::number(text).is_none().then_some(number)
 }
 
 /// Returns the value that a call of [`planned`] makes a decimal; `None` for other calls.

@@ -13,7 +13,7 @@ use lakegate_dialect::postgres::pg_catalog::{self, PgCatalog};
 use lakegate_dialect::postgres::{NamedApart, sorts_by_number};
 use lakegate_engine::{
     LargeValues, Names, PlanSettings, StatementState, check_names, early_schema, with_equal_parts,
-    with_offsets, with_shown_digits, with_shown_names, without_full_lists,
+    with_offsets, with_shown_digits, with_shown_names, without_full_lists, without_long_literals,
 };
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -302,11 +302,12 @@ impl Planning {
     /// # Errors
     /// Types do not match; a parameter has no type.
     pub(crate) fn analyzed(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let plan = analyzed(&self.state, plan)?;
-        match self.shows_digits {
-            true => with_shown_digits(plan, self.state.aggregate_functions()).map_err(from_engine),
-            false => Ok(plan),
+        if !self.shows_digits {
+            let plan = without_long_literals(plan).map_err(from_engine)?;
+            return analyzed(&self.state, plan);
         }
+        let plan = analyzed(&self.state, plan)?;
+        with_shown_digits(plan, self.state.aggregate_functions()).map_err(from_engine)
     }
 }
 

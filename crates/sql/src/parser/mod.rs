@@ -25,6 +25,7 @@ mod joins;
 mod json_operators;
 mod lists;
 mod literal;
+mod named_queries;
 mod names;
 mod normalize;
 mod only;

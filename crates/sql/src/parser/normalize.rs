@@ -29,7 +29,9 @@ pub(super) fn query(query: &mut Query) -> Result<(), Unsupported> {
     if let ControlFlow::Break(refused) = walk_mut(query, &mut aliases) {
         return Err(refused);
     }
-    table_columns::fold(query, &aliases.declared);
+    for alias in table_columns::fold(query, &aliases.declared) {
+        aliases.declare(&alias);
+    }
     let mut fold = Fold {
         declared: aliases.declared,
     };

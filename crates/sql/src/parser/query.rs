@@ -9,9 +9,9 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 use super::cursor::{Cursor, Result, shown};
 use super::query_error::{self, Source};
 use super::{
-    array_types, complexity, frames, full_names, joins, json_operators, lists, normalize, only,
-    repeated, reserved, row_fields, rows_from, search, spellings, strings, substrings, tokens,
-    typed_texts, whole_rows,
+    array_types, complexity, frames, full_names, joins, json_operators, lists, named_queries,
+    normalize, only, repeated, reserved, row_fields, rows_from, search, spellings, strings,
+    substrings, tokens, typed_texts, whole_rows,
 };
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
@@ -60,10 +60,12 @@ pub(super) fn finished(cursor: &Cursor<'_>, mut query: Box<ast::Query>) -> Resul
     if let Some(place) = reserved::first(&query) {
         return Err(query_error::reserved(&Source::of(cursor), place));
     }
-    Ok(match normalize::query(&mut query) {
-        Ok(()) => Statement::Query(query),
-        Err(refused) => Statement::Unsupported(refused),
-    })
+    if let Err(refused) = normalize::query(&mut query) {
+        return Ok(Statement::Unsupported(refused));
+    }
+    // Each query of WITH is behind those that it names.
+    named_queries::check(cursor, &query)?;
+    Ok(Statement::Query(query))
 }
 
 /// The FROM of `SELECT DISTINCT FROM t`. A list of columns may be empty only without DISTINCT.

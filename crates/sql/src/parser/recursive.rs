@@ -227,7 +227,7 @@ mod tests {
         for (sql, expected) in [
             (
                 "WITH RECURSIVE a AS (SELECT * FROM B), b AS (SELECT 1) SELECT * FROM a",
-                "WITH RECURSIVE b AS (SELECT 1), a AS (SELECT * FROM b) SELECT * FROM a",
+                "WITH RECURSIVE b AS (SELECT 1), a AS (SELECT * FROM B) SELECT * FROM a",
             ),
             (
                 "WITH RECURSIVE a AS (SELECT * FROM c, d), b AS (SELECT 1), c AS (SELECT * FROM b UNION SELECT * FROM c), d AS (SELECT 2) SELECT * FROM a",

@@ -22,10 +22,11 @@ use super::normalize::{alias_of, fold_ident, is_spelled};
 use crate::join_constraint_mut;
 use crate::walk::{walk, walk_mut};
 
-/// Folds the columns of tables in a query, of the spellings that it declares.
-pub(super) fn fold(query: &mut Query, declared: &HashMap<String, usize>) {
+/// Folds the columns of tables in a query, of the spellings that it declares, and returns the aliases that
+/// columns got.
+pub(super) fn fold(query: &mut Query, declared: &HashMap<String, usize>) -> Vec<Ident> {
     if declared.is_empty() {
-        return;
+        return Vec::new();
     }
     let mut names = CommonTables::default();
     let _: ControlFlow<()> = walk(&*query, &mut names);
@@ -34,8 +35,10 @@ pub(super) fn fold(query: &mut Query, declared: &HashMap<String, usize>) {
         common_tables: names.names,
         scopes: Vec::new(),
         written: Vec::new(),
+        aliases: Vec::new(),
     };
     let _: ControlFlow<()> = walk_mut(query, &mut columns);
+    columns.aliases
 }
 
 /// The names that a query defines by WITH, in lower case.
@@ -71,6 +74,8 @@ struct Columns<'a> {
     scopes: Vec<Vec<Relation>>,
     /// For each SELECT around what is visited, the columns that are items of its list and may be folded.
     written: Vec<Vec<Option<Ident>>>,
+    /// The aliases that columns got.
+    aliases: Vec<Ident>,
 }
 
 impl Columns<'_> {
@@ -201,6 +206,7 @@ impl VisitorMut for Columns<'_> {
                 && let SelectItem::UnnamedExpr(expr) = &*item
                 && column(expr).is_some_and(|name| name.value != alias.value)
             {
+                self.aliases.push(alias.clone());
                 *item = SelectItem::ExprWithAlias {
                     expr: expr.clone(),
                     alias,

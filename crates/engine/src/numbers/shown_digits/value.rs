@@ -238,8 +238,9 @@ fn nearest(dividend: i256, divisor: i256) -> Option<i256> {
 /// Returns digits with a point before the last ones.
 fn pointed(negative: bool, digits: &str, scale: usize) -> String {
     let sign = if negative { "-" } else { "" };
-    let width = scale + 1;
-    let digits = format!("{digits:0>width$}");
+    // The widths that `format!` takes have 16 bits.
+    let zeros = "0".repeat((scale + 1).saturating_sub(digits.len()));
+    let digits = format!("{zeros}{digits}");
     let (whole, fraction) = digits.split_at(digits.len() - scale);
     match fraction {
         "" => format!("{sign}{whole}"),

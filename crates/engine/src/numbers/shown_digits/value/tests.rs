@@ -64,7 +64,9 @@ fn number_root(text: &str) -> String {
 #[test]
 fn large_numbers_lose_digits_or_are_too_large() {
     let large = number(&"9".repeat(76));
-    assert_eq!(large.plus(large), None);
+    let two = large.plus(large).unwrap();
+    let four = two.plus(two).unwrap();
+    assert_eq!(four.plus(four), None);
     assert_eq!(large.times(large), None);
     let small = number(&format!("0.{}", "3".repeat(60)));
     let most = number(&"9".repeat(30));
@@ -143,4 +145,19 @@ fn floats_have_fifteen_digits() {
         let text = format!("{value:.14e}");
         assert_eq!(Written::of_float(&text).unwrap().text(), expected);
     }
+}
+
+#[test]
+fn many_digits_are_shown() {
+    let many = "9".repeat(70_000);
+    for (text, expected) in [
+        (format!("0.{many}"), format!("0.{many}")),
+        (format!("-.0{many}"), format!("-0.0{many}")),
+        (many.clone(), many.clone()),
+    ] {
+        assert_eq!(Written::read(&text).unwrap().text(), expected);
+    }
+    let zeros = "0".repeat(70_000);
+    let read = Written::read(&format!("0.{zeros}")).unwrap();
+    assert_eq!(read.text(), format!("0.{zeros}"));
 }

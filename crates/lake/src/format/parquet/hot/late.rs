@@ -52,7 +52,8 @@ const FEW: usize = 4;
 /// groups of a million rows.
 const MOST_ROWS: i64 = 2 << 20;
 
-/// Bytes of values that are held, at most. The rows that are left then are not tested.
+/// Bytes of values that are held, at most, and of the first rows, which a page may unpack to a thousand times
+/// its bytes. The rows that are left then are not tested.
 const MOST_HELD: usize = 64 << 20;
 
 /// Whether a row group of so many rows may be decoded late: it has more than a batch.
@@ -184,7 +185,7 @@ impl Groups {
         let mut first: Vec<(RecordBatch, BooleanArray)> = Vec::new();
         let mut merged: Option<BatchCoalescer> = None;
         let mut ready = VecDeque::new();
-        let mut held: usize = 0;
+        let (mut bytes, mut held): (usize, usize) = (0, 0);
         let mut batches = 0;
         let mut is_end = false;
         while !is_end {
@@ -210,12 +211,16 @@ impl Groups {
                     let flags = BooleanArray::new(flags, None);
                     match &mut merged {
                         Some(merged) => merged.push_batch_with_filter(decoded, &flags)?,
-                        None => first.push((decoded, flags)),
+                        None => {
+                            bytes = bytes.saturating_add(bytes_of(&decoded));
+                            first.push((decoded, flags));
+                        }
                     }
                 }
                 None => is_end = true,
             }
-            if merged.is_none() && (is_end || passing.len() >= TRIED) {
+            let is_tried = passing.len() >= TRIED || bytes > MOST_HELD;
+            if merged.is_none() && (is_end || is_tried) {
                 if passed > passing.len() / FEW {
                     self.late = None;
                     let side = Side {
