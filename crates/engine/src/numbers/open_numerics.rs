@@ -92,8 +92,14 @@ fn long_literal(expr: &Expr) -> Option<f64> {
     let Expr::Literal(text, _) = expr.as_ref() else {
         return None;
     };
-    let text = text.try_as_str().flatten().filter(|_| field.name() == OPEN_NUMERIC)?;
-    let number = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
+    let text = text
+        .try_as_str()
+        .flatten()
+        .filter(|_| field.name() == OPEN_NUMERIC)?;
+    let number = text
+        .parse::<f64>()
+        .ok()
+        .filter(|number| number.is_finite())?;
     decimal_texts::number(text).is_none().then_some(number)
 }
 
