@@ -84,7 +84,8 @@ pub fn without_long_literals(plan: LogicalPlan) -> Result<LogicalPlan> {
     changed.data()
 }
 
-/// Returns the number of an open cast of a text with more digits than a decimal has.
+/// Returns the number of a literal with more digits than a decimal has, of which the dialect makes an open cast
+/// of a text that begins with a blank.
 fn long_literal(expr: &Expr) -> Option<f64> {
     let Expr::Cast(Cast { expr, field }) = expr else {
         return None;
@@ -96,6 +97,7 @@ fn long_literal(expr: &Expr) -> Option<f64> {
         .try_as_str()
         .flatten()
         .filter(|_| field.name() == OPEN_NUMERIC)?;
+    let text = text.strip_prefix(' ')?;
     let number = text
         .parse::<f64>()
         .ok()

@@ -9,9 +9,20 @@ use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::SessionConfig;
 
+/// The context of a plan, of which operators of it run in another one.
+struct OfPlan(Arc<TaskContext>);
+
+/// Returns the context of the plan that an operator belongs to. It is one for all operators of a run.
+pub(crate) fn of_plan(context: &Arc<TaskContext>) -> Arc<TaskContext> {
+    match context.session_config().get_extension::<OfPlan>() {
+        Some(of_plan) => Arc::clone(&of_plan.0),
+        None => Arc::clone(context),
+    }
+}
+
 /// Returns the same context with another pool for memory.
 pub(crate) fn with_pool(
-    context: &TaskContext,
+    context: &Arc<TaskContext>,
     memory_pool: Arc<dyn MemoryPool>,
 ) -> Arc<TaskContext> {
     let runtime = RuntimeEnv {
@@ -22,15 +33,16 @@ pub(crate) fn with_pool(
 }
 
 /// Returns the same context with other settings.
-pub(crate) fn with_config(context: &TaskContext, config: SessionConfig) -> Arc<TaskContext> {
+pub(crate) fn with_config(context: &Arc<TaskContext>, config: SessionConfig) -> Arc<TaskContext> {
     made_of(context, config, context.runtime_env())
 }
 
 fn made_of(
-    context: &TaskContext,
+    context: &Arc<TaskContext>,
     config: SessionConfig,
     runtime: Arc<RuntimeEnv>,
 ) -> Arc<TaskContext> {
+    let config = config.with_extension(Arc::new(OfPlan(of_plan(context))));
     // A plan holds the functions that it calls.
     Arc::new(TaskContext::new(
         context.task_id(),

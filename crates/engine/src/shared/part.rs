@@ -18,6 +18,7 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use parking_lot::Mutex;
 
 use super::log::Log;
+use crate::plans::operators::of_plan;
 
 /// A part of a plan that several operators read.
 pub(super) struct Part {
@@ -142,8 +143,9 @@ impl Part {
         context: &Arc<TaskContext>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Member> {
-        let (plan, member) = self.member(plan, partition, context, metrics)?;
-        let start = || plan.execute(partition, Arc::clone(context));
+        let context = of_plan(context);
+        let (plan, member) = self.member(plan, partition, &context, metrics)?;
+        let start = || plan.execute(partition, context);
         member.log.start(start)?;
         Ok(member)
     }

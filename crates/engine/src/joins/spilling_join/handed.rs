@@ -30,7 +30,7 @@ impl Handed {
     }
 
     /// Returns the context that the join runs in.
-    pub(super) fn context(self: &Arc<Self>, context: &TaskContext) -> Arc<TaskContext> {
+    pub(super) fn context(self: &Arc<Self>, context: &Arc<TaskContext>) -> Arc<TaskContext> {
         with_pool(context, Arc::<Self>::clone(self))
     }
 

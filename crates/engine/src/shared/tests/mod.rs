@@ -109,6 +109,21 @@ async fn apart(context: &SessionContext, sql: &str) -> Vec<String> {
 
 const SUMS: &str = "WITH r AS (SELECT k, sum(a) AS s, count(*) AS n FROM t GROUP BY k)";
 
+/// Operators of one run have contexts of their own.
+#[tokio::test]
+async fn first_steps_of_aggregations_read_the_rows_once() {
+    let context = session();
+    let sql = format!(
+        "{SUMS} SELECT count(*), sum(s), sum(n) FROM (
+             SELECT s, n FROM r WHERE n > 0 UNION ALL SELECT s, n FROM r WHERE s IS NULL
+         ) u"
+    );
+    let expected = apart(&context, &sql).await;
+    let plan = physical(&context, &sql, LARGE).await;
+    assert_eq!(readers(&plan), 2);
+    assert_eq!(try_rows(&context, plan).await.unwrap(), expected);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parts_are_computed_once_and_rows_stay_the_same() {
     let joined = "WITH r AS (SELECT t.k, t.a, u.a AS x FROM t JOIN u ON t.b = u.b)";

@@ -125,8 +125,7 @@ impl Columns {
         }
     }
 
-    /// Gives a literal that is combined with other values its type. Zeros at the end of a decimal
-    /// decide nothing.
+    /// Gives a literal that is combined with other values its type, without the zeros at its end.
     ///
     /// `with_integers`: whether literals of integers do not have theirs already.
     fn operand(&self, expr: &mut Expr, with_integers: bool) {
@@ -142,7 +141,17 @@ impl Columns {
         }
     }
 
-    /// Does the same for literals among values of one type.
+    /// Gives a decimal with zeros at its end, which the result of a calculation has too, its type.
+    fn with_zeros(&self, expr: &mut Expr) {
+        let number = literal(expr).filter(|number| number.is_decimal && number.is_shown);
+        if let Some(number) = number.filter(|number| number.ends_in_zero())
+            && !self.is_recursive
+        {
+            *expr = number.decimal();
+        }
+    }
+
+    /// Gives literals among values of one type theirs.
     fn operands(&self, values: &mut [&mut Expr], with_integers: bool) {
         let has_other = values.iter().any(|value| is_no_decimal(value));
         for value in values {
@@ -249,6 +258,10 @@ impl VisitorMut for Columns {
         match expr {
             Expr::Function(function) => self.arguments(function),
             Expr::BinaryOp { left, op, right } if calculates(op) => {
+                if *op != BinaryOperator::Divide {
+                    self.with_zeros(left);
+                    self.with_zeros(right);
+                }
                 self.operands(&mut [left.as_mut(), right.as_mut()], false);
             }
             Expr::Case {

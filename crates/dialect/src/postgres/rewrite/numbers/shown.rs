@@ -21,6 +21,7 @@ use datafusion::sql::sqlparser::ast::{
 use lakegate_sql::walk::walk_mut;
 
 use super::super::build;
+use super::super::calls::text_of;
 use super::super::slices::is_null;
 use super::super::untyped::each_column;
 use super::written::Written;
@@ -46,11 +47,11 @@ pub fn type_literals(query: &mut Query) {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
                 && let Some(number) = long_number(expr)
             {
-                // As of quotients, below.
+                // As of quotients, below. A blank before the digits tells the engine that they are no text.
                 *expr = Expr::UnaryOp {
                     op: UnaryOperator::Plus,
                     expr: Box::new(build::cast(
-                        build::text(number),
+                        build::text(format!(" {number}")),
                         DataType::Numeric(ExactNumberInfo::None),
                     )),
                 };
@@ -147,6 +148,8 @@ impl VisitorMut for Shown {
                     *data_type = DataType::Numeric(size);
                     quote(literal);
                 }
+                // The engine's own cast says where a text is that is no number.
+                None if text_of(literal).is_some_and(|text| !is_number(text)) => {}
                 None => {
                     *is_shown = true;
                     quote(literal);
@@ -194,6 +197,25 @@ fn long_number(expr: &Expr) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Returns whether a text is a number, as casts to `numeric` read it.
+fn is_number(text: &str) -> bool {
+    let text = text.trim();
+    let text = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if ["nan", "inf", "infinity"]
+        .iter()
+        .any(|name| text.eq_ignore_ascii_case(name))
+    {
+        return true;
+    }
+    let (digits, exponent) = match text.split_once(['e', 'E']) {
+        Some((digits, exponent)) => (digits, exponent.parse::<i64>().is_ok()),
+        None => (text, true),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let are_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    exponent && whole.len() + fraction.len() > 0 && are_digits(whole) && are_digits(fraction)
 }
 
 /// Returns the value of literals and operators between them, if one is a quotient of decimals.

@@ -99,11 +99,11 @@ fn literals_with_a_point_are_exact_in_results() {
     for (sql, expected) in [
         (
             "SELECT 1e3, 1.50E1, -2.5e-3, 1e+0, x * 1e1, 1e40, 1e400",
-            "SELECT '1000'::NUMERIC(4,0), '15.0'::NUMERIC(3,1), '-0.0025'::NUMERIC(4,4), '1'::NUMERIC(1,0), x * '10'::NUMERIC(2,0), +NULL $numeric '1e40', +NULL $numeric '1e400'",
+            "SELECT '1000'::NUMERIC(4,0), '15.0'::NUMERIC(3,1), '-0.0025'::NUMERIC(4,4), '1'::NUMERIC(1,0), x * '10'::NUMERIC(2,0), +NULL $numeric ' 1e40', +NULL $numeric ' 1e400'",
         ),
         (
             "SELECT x * 0.1 + 0.20, -1.5 / x FROM t WHERE x * 2.5 > 7.5",
-            "SELECT x * NULL $literal 0.1 + NULL $literal 0.20, NULL $literal -1.5 / x FROM t WHERE x * NULL $literal 2.5 > 7.5",
+            "SELECT x * NULL $literal 0.1 + '0.20'::NUMERIC(2,2), NULL $literal -1.5 / x FROM t WHERE x * NULL $literal 2.5 > 7.5",
         ),
         (
             "SELECT CASE WHEN x > 0.5 THEN 1.5 WHEN y THEN x ELSE 2 END, ARRAY[0.5, x, 1]",

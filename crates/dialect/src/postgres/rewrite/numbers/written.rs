@@ -92,6 +92,11 @@ impl Written {
         self.scale <= MAX_QUOTIENT_DIGITS
     }
 
+    /// Returns whether its last digit after the point is zero.
+    pub(super) fn ends_in_zero(self) -> bool {
+        self.scale > 0 && self.value % 10 == 0
+    }
+
     /// Returns an expression that the planner reads as an integer of 32 bits, or as a decimal.
     pub(super) fn marked(self) -> Expr {
         if self.is_decimal && self.scale == 0 {
