@@ -223,7 +223,7 @@ fn literals_that_are_cast_have_the_digits_that_are_written() {
         ),
         (
             "SELECT ' -2.5 '::numeric, '0'::numeric, '1e5'::numeric, '1.5e-3'::numeric, '1e'::numeric, ''::numeric, 'NaN'::numeric, x::numeric, '2.5'::numeric(9,4)",
-            "SELECT ' -2.5 '::NUMERIC(2,1), '0'::NUMERIC(1,0), '1e5'::NUMERIC(6,0), '1.5e-3'::NUMERIC(4,4), NULL $numeric '1e', NULL $numeric '', NULL $numeric 'NaN', NULL $numeric x, '2.5'::NUMERIC(9,4)",
+            "SELECT ' -2.5 '::NUMERIC(2,1), '0'::NUMERIC(1,0), '1e5'::NUMERIC(6,0), '1.5e-3'::NUMERIC(4,4), '1e'::NUMERIC, ''::NUMERIC, NULL $numeric 'NaN', NULL $numeric x, '2.5'::NUMERIC(9,4)",
         ),
         (
             "WITH RECURSIVE t (n) AS (SELECT '1'::numeric UNION ALL SELECT n / 2 FROM t) SELECT n FROM t",
@@ -300,7 +300,7 @@ fn casts_to_numeric_have_the_digits_of_their_values() {
         ),
         (
             "SELECT 1::NUMERIC, $1::NUMERIC, NULL::NUMERIC, 'x'::NUMERIC, x::NUMERIC(5,2), x::INT",
-            "SELECT '1'::NUMERIC(1,0), $1::NUMERIC, NULL::NUMERIC, NULL $numeric 'x', x::NUMERIC(5,2), x::INT",
+            "SELECT '1'::NUMERIC(1,0), $1::NUMERIC, NULL::NUMERIC, 'x'::NUMERIC, x::NUMERIC(5,2), x::INT",
         ),
         (
             "WITH RECURSIVE t AS (SELECT x::NUMERIC FROM s) SELECT x::NUMERIC FROM t",
