@@ -125,7 +125,7 @@ impl Query {
 
     /// Resolves when the query's outcome is decided.
     pub async fn ended(&self) {
-        self.ended.given().await;
+        self.ended.wait().await;
     }
 
     /// Ends the query; only the first call has an effect. The record of a stopped query is
@@ -146,7 +146,7 @@ impl Query {
             }
             working
         };
-        self.ended.give();
+        self.ended.set();
         if !working {
             self.record_end(rows, outcome);
             self.running.remove(self.id);

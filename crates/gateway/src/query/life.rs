@@ -17,8 +17,8 @@ use uuid::{Builder, Uuid};
 
 use crate::auth::Principal;
 use crate::query::ending::Ending;
+use crate::query::latch::Latch;
 use crate::query::running::RunningQueries;
-use crate::query::signal::Signal;
 use crate::query::stalled::Stalled;
 use crate::query::stream::Delivery;
 use crate::results::Payer;
@@ -55,10 +55,10 @@ pub struct Query {
     system_only: AtomicBool,
     /// The query has taken over the costs of a run that another query began.
     paid: AtomicBool,
-    pub(crate) cancelled: Signal,
+    pub(crate) cancelled: Latch,
     stopping: Mutex<Stopping>,
     pub(super) ending: Mutex<Ending>,
-    pub(super) ended: Signal,
+    pub(super) ended: Latch,
     waits: Mutex<Waits>,
     delivery: Mutex<Weak<Delivery>>,
     pub(super) record: Mutex<QueryRecord>,
@@ -157,12 +157,12 @@ impl Query {
             timeout: submission.timeout,
             system_only: AtomicBool::new(false),
             paid: AtomicBool::new(false),
-            cancelled: Signal::default(),
+            cancelled: Latch::default(),
             waits: Mutex::default(),
             delivery: Mutex::default(),
             stopping: Mutex::default(),
             ending: Mutex::default(),
-            ended: Signal::default(),
+            ended: Latch::default(),
             record: Mutex::new(record),
             planned_bytes: AtomicU64::new(0),
             written: AtomicU64::new(0),
@@ -193,7 +193,7 @@ impl Query {
             }
             stopping.reason.get_or_insert(reason);
         }
-        self.cancelled.give();
+        self.cancelled.set();
         let delivery = self.delivery.lock().upgrade();
         if let Some(delivery) = delivery {
             delivery.stop(self, &self.cancellation());
@@ -236,13 +236,13 @@ impl Query {
     pub(crate) async fn stopped(&self) -> Error {
         if let Some(deadline) = self.deadline {
             tokio::select! {
-                () = self.cancelled.given() => {}
+                () = self.cancelled.wait() => {}
                 () = tokio::time::sleep_until(deadline.into()) => {
                     self.cancel(self.timed_out());
                 }
             }
         }
-        self.cancelled.given().await;
+        self.cancelled.wait().await;
         self.cancellation()
     }
 
@@ -326,7 +326,7 @@ impl Query {
 
     /// Returns an error if the query has exceeded one of its limits.
     pub(crate) fn exceeded(&self, max_stall: Duration) -> Option<Error> {
-        if self.cancelled.is_given() {
+        if self.cancelled.is_set() {
             return None;
         }
         // Checked here too, for queries that are not polled.

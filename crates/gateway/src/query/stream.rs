@@ -143,7 +143,7 @@ impl Stream for QueryStream {
         }
         let next = self.poll_inner(context);
         // A concurrent stop could not take the stream while it was being polled.
-        if self.query.cancelled.is_given() {
+        if self.query.cancelled.is_set() {
             let reason = self.query.cancellation();
             return self.fail(reason);
         }
