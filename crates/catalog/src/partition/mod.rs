@@ -14,7 +14,7 @@ mod value;
 pub use path::{
     PathMismatch, escape_path_name, parse_partition_path, partition_path, unescape_path_name,
 };
-pub use predicate::{Comparison, KeyCondition, PartitionPredicate};
+pub use predicate::{Comparison, PartitionPredicate};
 pub use set::{Partition, PartitionInput, Partitions};
 pub use set::{canonical_key, default_location, identity_key, new_location};
 pub(crate) use set::{is_below, spellings};

@@ -22,25 +22,20 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-/// A condition on one partition key.
-///
-/// NULL is the constant [`HIVE_DEFAULT_PARTITION`](super::HIVE_DEFAULT_PARTITION), as in Glue: it
-/// equals itself and no other value. A NULL partition value satisfies no other comparison, as in
-/// SQL.
+/// A condition on one partition key: `key <op> value`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum KeyCondition {
-    /// `key <op> value`.
-    Compare {
-        key: String,
-        op: Comparison,
-        value: String,
-    },
-    /// `key IN (values)`.
-    In { key: String, values: Vec<String> },
+struct KeyCondition {
+    key: String,
+    op: Comparison,
+    value: String,
 }
 
 /// A conjunction of conditions on partition keys. Constants are texts of values of the key's type,
 /// and compare as values of it: `7` equals `07` of an `int`.
+///
+/// NULL is the constant [`HIVE_DEFAULT_PARTITION`](super::HIVE_DEFAULT_PARTITION), as in Glue: it
+/// equals itself and no other value. A NULL partition value satisfies no other comparison, as in
+/// SQL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct PartitionPredicate {
     conditions: Vec<KeyCondition>,
@@ -55,31 +50,12 @@ impl PartitionPredicate {
     /// And `key <op> value`.
     #[must_use]
     pub fn and(mut self, key: &str, op: Comparison, value: impl Into<String>) -> Self {
-        self.conditions.push(KeyCondition::Compare {
+        self.conditions.push(KeyCondition {
             key: key.to_lowercase(),
             op,
             value: value.into(),
         });
         self
-    }
-
-    /// And `key IN (values)`.
-    #[must_use]
-    pub fn and_in<V: Into<String>>(
-        mut self,
-        key: &str,
-        values: impl IntoIterator<Item = V>,
-    ) -> Self {
-        self.conditions.push(KeyCondition::In {
-            key: key.to_lowercase(),
-            values: values.into_iter().map(Into::into).collect(),
-        });
-        self
-    }
-
-    /// The conditions, all of which must hold.
-    pub fn conditions(&self) -> &[KeyCondition] {
-        &self.conditions
     }
 
     /// The partitions that satisfy the predicate, in order, at the same version.
@@ -116,16 +92,10 @@ impl PartitionPredicate {
     /// equality for every key.
     fn complete_values<'a>(&'a self, keys: &[PartitionKey]) -> Option<Vec<&'a str>> {
         let value_of = |key: &PartitionKey| {
-            self.conditions
-                .iter()
-                .find_map(|condition| match condition {
-                    KeyCondition::Compare {
-                        key: name,
-                        op: Comparison::Equal,
-                        value,
-                    } if *name == key.name => Some(value.as_str()),
-                    _ => None,
-                })
+            let mut conditions = self.conditions.iter();
+            let equal = conditions
+                .find(|condition| condition.op == Comparison::Equal && condition.key == key.name);
+            equal.map(|condition| condition.value.as_str())
         };
         keys.iter().map(value_of).collect()
     }
@@ -135,19 +105,14 @@ impl PartitionPredicate {
 struct Bound<'a> {
     position: usize,
     key: &'a PartitionKey,
-    test: Test,
-}
-
-/// Constants as canonical texts.
-enum Test {
-    Compare(Comparison, String),
-    In(Vec<String>),
+    op: Comparison,
+    /// As a canonical text.
+    constant: String,
 }
 
 impl<'a> Bound<'a> {
     fn new(condition: &KeyCondition, keys: &'a [PartitionKey]) -> Result<Bound<'a>> {
-        let (KeyCondition::Compare { key: name, .. } | KeyCondition::In { key: name, .. }) =
-            condition;
+        let name = &condition.key;
         let found = keys.iter().enumerate().find(|(_, key)| key.name == *name);
         let (position, key) = found.ok_or_else(|| {
             let known: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
@@ -156,17 +121,11 @@ impl<'a> Bound<'a> {
                 known.join(", ")
             ))
         })?;
-        let canonical = |value: &String| Ok(canonical_value(key, value)?.into_owned());
-        let test = match condition {
-            KeyCondition::Compare { op, value, .. } => Test::Compare(*op, canonical(value)?),
-            KeyCondition::In { values, .. } => {
-                Test::In(values.iter().map(canonical).collect::<Result<_>>()?)
-            }
-        };
         Ok(Bound {
             position,
             key,
-            test,
+            op: condition.op,
+            constant: canonical_value(key, &condition.value)?.into_owned(),
         })
     }
 
@@ -178,14 +137,12 @@ impl<'a> Bound<'a> {
         let Ok(value) = canonical_value(self.key, value) else {
             return true;
         };
-        match &self.test {
-            Test::Compare(op, constant) => self.compares(&value, *op, constant),
-            Test::In(constants) => constants.iter().any(|constant| *constant == *value),
-        }
+        self.compares(&value)
     }
 
-    fn compares(&self, value: &str, op: Comparison, constant: &str) -> bool {
-        match op {
+    fn compares(&self, value: &str) -> bool {
+        let constant = self.constant.as_str();
+        match self.op {
             // The canonical texts of equal values are equal.
             Comparison::Equal => return value == constant,
             Comparison::NotEqual => return value != constant && !is_null(value),
@@ -195,7 +152,7 @@ impl<'a> Bound<'a> {
         let Some(order) = order(&self.key.data_type, value, constant) else {
             return true;
         };
-        match op {
+        match self.op {
             Comparison::Less => order.is_lt(),
             Comparison::LessOrEqual => order.is_le(),
             Comparison::Greater => order.is_gt(),
@@ -322,10 +279,6 @@ mod tests {
         assert_eq!(days(day(Greater, "8")), "10");
         assert_eq!(days(day(GreaterOrEqual, "08")), "10 8");
         assert_eq!(days(day(Greater, "7").and("city", Equal, "Ulm")), "10");
-        let either = PartitionPredicate::all().and_in("day", ["10", "007"]);
-        assert_eq!(days(either), "10 07");
-        let null = PartitionPredicate::all().and_in("day", [HIVE_DEFAULT_PARTITION]);
-        assert_eq!(days(null), HIVE_DEFAULT_PARTITION);
         for (op, found) in [
             (Equal, HIVE_DEFAULT_PARTITION),
             (NotEqual, "10 07 8"),

@@ -142,8 +142,6 @@ async fn partitions_are_found_by_predicate(store: &dyn Metastore) {
         year(Comparison::Less, "2024").and("city", Comparison::Equal, "Ulm"),
     );
     assert_eq!(before.await, ["year=998/city=Ulm"]);
-    let either = PartitionPredicate::all().and_in("year", ["2024", "1999"]);
-    assert_eq!(found(store, either).await, ["year=02024/city=Ulm"]);
     assert_eq!(all(store).await.len(), 4);
     let unknown = PartitionPredicate::all().and("month", Comparison::Equal, "1");
     let refused = store.partitions_matching("sales", "orders", &unknown).await;
