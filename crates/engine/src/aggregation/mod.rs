@@ -1,6 +1,7 @@
 //! Aggregates, groups and how rows are grouped.
 
 pub(crate) mod aggregates;
+pub(crate) mod chosen_steps;
 pub(crate) mod eager_groups;
 pub(crate) mod finest_groups;
 pub(crate) mod first_steps;

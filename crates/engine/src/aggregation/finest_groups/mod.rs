@@ -51,7 +51,8 @@ use futures::stream;
 
 use self::run::Run;
 use self::steps::Steps;
-use crate::aggregation::numbered_texts::with_numbered_texts;
+use crate::aggregation::chosen_steps::with_choice;
+use crate::aggregation::numbered_texts::NumberedTexts;
 
 /// An operator of a physical plan.
 type Operator = Arc<dyn ExecutionPlan>;
@@ -158,7 +159,7 @@ impl FinestGroups {
         )?;
         let steps = Steps::new(&aggregate, &finest.schema())?;
         let finest: Operator = Arc::new(finest);
-        let finest = with_numbered_texts(&finest).unwrap_or(finest);
+        let finest = with_choice::<NumberedTexts>(&finest)?.unwrap_or(finest);
         Ok(Self {
             aggregate,
             finest: around(finest),

@@ -17,63 +17,48 @@
 //!  run.rs      a partition
 //! ```
 //!
-//! Plans, their properties and `EXPLAIN` do not change. Delete this when DataFusion keeps texts of few kinds as
-//! dictionaries.
+//! Delete this when DataFusion keeps texts of few kinds as dictionaries.
 
 mod kinds;
 mod run;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
-use datafusion::physical_plan::metrics::MetricsSet;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, InputOrderMode, PlanProperties,
-    ReplaceChildrenOptions,
-};
-use futures::{TryStreamExt, stream};
-use parking_lot::Mutex;
 
-use crate::aggregation::finest_groups::is_merged;
-use crate::plans::given_input::{Given, metrics_of};
-use crate::plans::operators::{new_children_replace, stands_for};
+use crate::aggregation::chosen_steps::{Choice, Operator, Partition};
+use crate::plans::given_input::Given;
 
-/// An operator of a physical plan.
-type Operator = Arc<dyn ExecutionPlan>;
+/// A first step by texts, or by numbers of those of which few are different.
+#[derive(Clone)]
+pub(crate) struct NumberedTexts {
+    /// The keys that are columns of texts.
+    texts: Vec<TextKey>,
+}
 
-/// Returns the same aggregation, which looks at its first rows; `None` for other operators and
-/// aggregations.
-pub(crate) fn with_numbered_texts(plan: &Operator) -> Option<Operator> {
-    let aggregate = plan.downcast_ref::<AggregateExec>()?;
-    let is_possible = aggregate.group_expr().is_single()
-        && *aggregate.mode() == AggregateMode::Partial
-        && *aggregate.input_order_mode() == InputOrderMode::Linear
-        && aggregate.limit_options().is_none()
-        && aggregate
-            .aggr_expr()
-            .iter()
-            .all(|function| is_merged(function));
-    if !is_possible {
-        return None;
+impl Choice for NumberedTexts {
+    const NAME: &'static str = "NumberedTexts";
+
+    fn of(aggregate: &AggregateExec) -> Result<Option<Self>> {
+        let texts = texts_of(aggregate);
+        Ok((!texts.is_empty()).then_some(Self { texts }))
     }
-    let texts = texts_of(aggregate);
-    (!texts.is_empty()).then(|| {
-        Arc::new(NumberedTexts {
-            aggregate: Arc::new(aggregate.clone()),
-            texts,
-            made: Arc::default(),
-        }) as Operator
-    })
+
+    async fn groups(
+        self,
+        partition: Partition,
+        rows: SendableRecordBatchStream,
+    ) -> Result<SendableRecordBatchStream> {
+        run::groups(self.texts, partition, rows).await
+    }
 }
 
 /// A key that is a column of texts.
@@ -138,63 +123,4 @@ fn numbered(aggregate: &AggregateExec, texts: &[TextKey]) -> Result<Option<Opera
         .map(|field| field.data_type())
         .eq(expected.map(|(_, field)| field.data_type()));
     Ok(fits.then(|| Arc::new(numbered) as Operator))
-}
-
-/// The first step of an aggregation. In all but its run and its metrics it is that of the plan.
-struct NumberedTexts {
-    aggregate: Arc<AggregateExec>,
-    texts: Vec<TextKey>,
-    /// What runs, for each partition.
-    made: Arc<Mutex<Vec<Operator>>>,
-}
-
-impl fmt::Debug for NumberedTexts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NumberedTexts")
-            .field("made", &*self.made.lock())
-            .finish_non_exhaustive()
-    }
-}
-
-impl DisplayAs for NumberedTexts {
-    fn fmt_as(&self, form: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.aggregate.fmt_as(form, f)
-    }
-}
-
-impl ExecutionPlan for NumberedTexts {
-    stands_for!(aggregate);
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Operator>,
-        options: ReplaceChildrenOptions,
-    ) -> Result<Operator> {
-        let aggregate = Arc::clone(&self.aggregate).replace_children(children, options)?;
-        Ok(with_numbered_texts(&aggregate).unwrap_or(aggregate))
-    }
-
-    new_children_replace!();
-
-    fn execute(
-        &self,
-        partition: usize,
-        context: Arc<TaskContext>,
-    ) -> Result<SendableRecordBatchStream> {
-        let rows = self.aggregate.input();
-        let rows = rows.execute(partition, Arc::clone(&context))?;
-        let run = run::Partition {
-            aggregate: Arc::clone(&self.aggregate),
-            made: Arc::clone(&self.made),
-            partition,
-            context,
-        };
-        let groups = stream::once(run.groups(self.texts.clone(), rows)).try_flatten();
-        let schema = self.schema();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, groups)))
-    }
-
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(metrics_of(&self.made.lock()))
-    }
 }

@@ -6,32 +6,24 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt64Array};
 use arrow::compute::take;
 use arrow::datatypes::{SchemaRef, UInt64Type};
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ExecutionPlan};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 
 use super::kinds::{BITS, Kinds, numbers};
-use super::{Operator, TOGETHER, TextKey, numbered};
-use crate::plans::given_input::{Given, again, begun};
+use super::{TOGETHER, TextKey, numbered};
+use crate::aggregation::chosen_steps::Partition;
+use crate::plans::given_input::{again, begun};
 
 /// Rows that are looked at.
 const TRIED: usize = 8192;
 
 /// The share of different texts among these rows that is few, as a divisor.
 const FEW: usize = 8;
-
-/// A partition that is aggregated.
-pub(super) struct Partition {
-    pub aggregate: Arc<AggregateExec>,
-    pub made: Arc<Mutex<Vec<Operator>>>,
-    pub partition: usize,
-    pub context: Arc<TaskContext>,
-}
 
 /// The texts of a key that have numbers.
 struct Numbered {
@@ -48,69 +40,52 @@ struct Shared {
     rest: Option<SendableRecordBatchStream>,
 }
 
-impl Partition {
-    /// Returns the groups of rows.
-    ///
-    /// # Errors
-    ///
-    /// Returns those of the input and of the aggregation.
-    pub(super) async fn groups(
-        self,
-        texts: Vec<TextKey>,
-        rows: SendableRecordBatchStream,
-    ) -> Result<SendableRecordBatchStream> {
-        let (first, rows) = begun(rows, TRIED).await?;
-        let few = few(texts, &first);
-        let rows = again(first, rows);
-        let keys: Vec<TextKey> = few.iter().map(|few| few.text).collect();
-        let numbered = match keys.is_empty() {
-            true => None,
-            false => numbered(&self.aggregate, &keys)?,
-        };
-        let Some(numbered) = numbered else {
-            return self.run(Arc::<AggregateExec>::clone(&self.aggregate), rows);
-        };
-        let name = format!("NumberedTexts[{}]", self.partition);
-        let memory = MemoryConsumer::new(name).register(self.context.memory_pool());
-        let shared = Arc::new(Mutex::new(Shared {
-            texts: few,
-            memory,
-            rest: None,
-        }));
-        let input = numbered.children().into_iter().next();
-        let schema = input.map_or_else(|| rows.schema(), |input| input.schema());
-        let rows = with_numbers(rows, Arc::clone(&shared), schema);
-        let groups = self.run(numbered, rows)?;
-        let schema = self.aggregate.schema();
-        let result = Arc::clone(&schema);
-        let of_numbers = Arc::clone(&shared);
-        let groups = groups.map(move |groups| of_numbers.lock().with_texts(&groups?, &result));
-        let others = stream::once(async move {
-            let rest = shared.lock().rest.take();
-            let aggregate = Arc::<AggregateExec>::clone(&self.aggregate);
-            match rest {
-                Some(rest) => self.run(aggregate, rest),
-                None => Ok(nothing(&self.aggregate.schema())),
-            }
-        });
-        let groups = groups.chain(others.try_flatten());
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, groups)))
-    }
-
-    /// Runs an aggregation over rows.
-    fn run(
-        &self,
-        aggregate: Operator,
-        rows: SendableRecordBatchStream,
-    ) -> Result<SendableRecordBatchStream> {
-        let input = aggregate.children().into_iter().next().map(Arc::clone);
-        let what = || DataFusionError::Internal("an aggregation has no input".to_owned());
-        let given: Operator = Arc::new(Given::new(&input.ok_or_else(what)?, None, Some(rows)));
-        let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
-        let made = aggregate.replace_children(vec![given], keep)?;
-        self.made.lock().push(Arc::clone(&made));
-        made.execute(self.partition, Arc::clone(&self.context))
-    }
+/// Returns the groups of the rows of a partition. `texts`: the keys that are columns of texts.
+///
+/// # Errors
+///
+/// Returns those of the input and of the aggregation.
+pub(super) async fn groups(
+    texts: Vec<TextKey>,
+    partition: Partition,
+    rows: SendableRecordBatchStream,
+) -> Result<SendableRecordBatchStream> {
+    let (first, rows) = begun(rows, TRIED).await?;
+    let few = few(texts, &first);
+    let rows = again(first, rows);
+    let keys: Vec<TextKey> = few.iter().map(|few| few.text).collect();
+    let numbered = match keys.is_empty() {
+        true => None,
+        false => numbered(&partition.aggregate, &keys)?,
+    };
+    let Some(numbered) = numbered else {
+        return partition.run(Arc::<AggregateExec>::clone(&partition.aggregate), rows);
+    };
+    let name = format!("NumberedTexts[{}]", partition.partition);
+    let memory = MemoryConsumer::new(name).register(partition.context.memory_pool());
+    let shared = Arc::new(Mutex::new(Shared {
+        texts: few,
+        memory,
+        rest: None,
+    }));
+    let input = numbered.children().into_iter().next();
+    let schema = input.map_or_else(|| rows.schema(), |input| input.schema());
+    let rows = with_numbers(rows, Arc::clone(&shared), schema);
+    let groups = partition.run(numbered, rows)?;
+    let schema = partition.aggregate.schema();
+    let result = Arc::clone(&schema);
+    let of_numbers = Arc::clone(&shared);
+    let groups = groups.map(move |groups| of_numbers.lock().with_texts(&groups?, &result));
+    let others = stream::once(async move {
+        let rest = shared.lock().rest.take();
+        let aggregate = Arc::<AggregateExec>::clone(&partition.aggregate);
+        match rest {
+            Some(rest) => partition.run(aggregate, rest),
+            None => Ok(nothing(&partition.aggregate.schema())),
+        }
+    });
+    let groups = groups.chain(others.try_flatten());
+    Ok(Box::pin(RecordBatchStreamAdapter::new(schema, groups)))
 }
 
 /// Returns the keys of which few texts are different among the first rows of a partition.

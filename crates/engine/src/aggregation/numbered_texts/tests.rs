@@ -1,7 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+use std::fmt;
+
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use datafusion::datasource::MemTable;
+use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{
     MemoryLimit, MemoryPool, MemoryReservation, UnboundedMemoryPool,
 };

@@ -40,10 +40,11 @@ use super::pace::{Pace, Parts};
 use super::place::Place;
 use super::window::{in_batches, kept};
 use super::{Entered, PlanRun};
+use crate::aggregation::chosen_steps::with_choice;
 use crate::aggregation::finest_groups::with_finest_groups;
 use crate::aggregation::first_steps::with_patience;
-use crate::aggregation::near_groups::with_near_groups;
-use crate::aggregation::numbered_texts::with_numbered_texts;
+use crate::aggregation::near_groups::NearGroups;
+use crate::aggregation::numbered_texts::NumberedTexts;
 use crate::joins::spilling_join::{ordered_inputs, with_spilling};
 use crate::limits::bounded::made_much;
 use crate::limits::gathered::{self, Kept, given};
@@ -124,10 +125,10 @@ fn replaced(
         replaced = with_finest_groups(inner.as_ref(), alone)?;
     }
     if replaced.is_none() {
-        replaced = with_near_groups(inner)?;
+        replaced = with_choice::<NearGroups>(inner)?;
     }
     if replaced.is_none() {
-        replaced = with_numbered_texts(inner);
+        replaced = with_choice::<NumberedTexts>(inner)?;
     }
     if replaced.is_none() {
         replaced = without_constant_order(inner)?;
