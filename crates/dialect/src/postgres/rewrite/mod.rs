@@ -110,6 +110,7 @@ mod records;
 mod recursions;
 mod recursive_casts;
 mod recursive_terms;
+mod rewriter;
 mod row_counts;
 mod rows_from;
 mod sets;
@@ -131,16 +132,13 @@ mod wildcards;
 mod windows;
 mod zoned_times;
 
-use lakegate_sql::walk::walk_mut;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, ObjectName, ObjectNamePart, Query, Select, Statement, TableFactor,
-    VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Statement};
 use lakegate_engine::Names;
 use lakegate_error::Error;
+use lakegate_sql::walk::walk_mut;
 
 pub use self::alike::{name_columns, name_expressions, name_outputs};
 pub use self::build::everything;
@@ -151,6 +149,7 @@ pub use self::named_casts::name_casts;
 pub use self::numbers::type_literals;
 pub use self::order_keys::{restore as restore_outputs, sorts_by_number};
 pub use self::recursive_terms::check as check_recursions;
+use self::rewriter::Rewriter;
 pub use self::using::{JoinedColumns, Resolution, Unknown, enclose_joins, resolve_joins};
 
 /// The system relations that unqualified names may refer to: OIDs by name.
@@ -197,21 +196,7 @@ pub fn rewrite(
     frames::rewrite(statement, functions)?;
     windows::in_order(statement)?;
     order_keys::rewrite(statement, functions)?;
-    let mut names = CommonTables::default();
-    let _ = walk_mut(statement, &mut names);
-    let mut rewriter = Rewriter {
-        relations,
-        by_object,
-        functions,
-        common_tables: names.names,
-        references: CatalogReferences {
-            objects: Some(BTreeSet::new()),
-            ..CatalogReferences::default()
-        },
-        scopes: Vec::new(),
-        is_inside: false,
-        mends_precedence: precedence::is_needed(statement),
-    };
+    let mut rewriter = Rewriter::new(statement, relations, by_object, functions);
     if let ControlFlow::Break(error) = walk_mut(statement, &mut rewriter) {
         return Err(error);
     }
@@ -235,49 +220,6 @@ pub fn rewrite(
     })
 }
 
-/// The names of a statement's common table expressions.
-#[derive(Default)]
-struct CommonTables {
-    names: BTreeSet<String>,
-}
-
-impl VisitorMut for CommonTables {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        if let Some(with) = &query.with {
-            self.names
-                .extend(with.cte_tables.iter().map(|cte| folded(&cte.alias.name)));
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-struct Rewriter<'a> {
-    relations: &'a SystemRelations,
-    by_object: &'a [&'a str],
-    /// Which functions the names of calls mean.
-    functions: Names,
-    common_tables: BTreeSet<String>,
-    references: CatalogReferences,
-    scopes: Vec<Scope>,
-    /// Whether the query that is visited is part of another one.
-    is_inside: bool,
-    /// Whether the parser read ANDs and ORs as part of the preceding operand.
-    mends_precedence: bool,
-}
-
-/// The system tables, conditions and windows of a SELECT.
-#[derive(Default)]
-struct Scope {
-    /// The OIDs of its system relations, by alias.
-    relations: BTreeMap<String, i64>,
-    /// The conjuncts of its WHERE that compare an expression with a number.
-    equalities: Vec<(Expr, i64)>,
-    /// The windows of its WINDOW clause.
-    windows: windows::Windows,
-}
-
 /// Returns an identifier in the form in which names are compared.
 pub fn folded(ident: &Ident) -> String {
     if ident.quote_style.is_some() {
@@ -298,204 +240,4 @@ fn parts(name: &ObjectName) -> Option<Vec<String>> {
 /// Returns the last part of a name, or `None` if it is computed.
 fn last_part(name: &ObjectName) -> Option<String> {
     name.0.last()?.as_ident().map(folded)
-}
-
-impl Rewriter<'_> {
-    /// Returns the system relation that a table's name refers to.
-    fn system_relation(&self, name: &ObjectName) -> Option<(String, i64)> {
-        let parts = parts(name)?;
-        let name = match parts.as_slice() {
-            [name] if !self.common_tables.contains(name) => name,
-            [schema, name] | [_, schema, name] if schema == "pg_catalog" => name,
-            _ => return None,
-        };
-        self.relations
-            .get(name.as_str())
-            .map(|oid| (name.clone(), *oid))
-    }
-
-    fn scope_of(&self, select: &Select) -> Scope {
-        let mut scope = Scope::default();
-        let joined = select.from.iter().flat_map(|table| {
-            std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation))
-        });
-        for factor in joined {
-            if let TableFactor::Table {
-                name,
-                alias,
-                args: None,
-                ..
-            } = factor
-                && let Some((relation, oid)) = self.system_relation(name)
-            {
-                let alias = alias.as_ref().map_or(relation, |alias| folded(&alias.name));
-                scope.relations.insert(alias, oid);
-            }
-        }
-        if let Some(selection) = &select.selection {
-            conjuncts(selection, &mut |left, right| {
-                if let Some(number) = expressions::number(right) {
-                    scope.equalities.push((left.clone(), number));
-                }
-            });
-        }
-        scope
-    }
-}
-
-/// Calls `found` for each equality among the conjuncts, with its sides in both orders.
-fn conjuncts(expr: &Expr, found: &mut impl FnMut(&Expr, &Expr)) {
-    match expr {
-        Expr::Nested(inner) => conjuncts(inner, found),
-        Expr::BinaryOp {
-            left,
-            op: BinaryOperator::And,
-            right,
-        } => {
-            conjuncts(left, found);
-            conjuncts(right, found);
-        }
-        Expr::BinaryOp {
-            left,
-            op: BinaryOperator::Eq,
-            right,
-        } => {
-            found(left, right);
-            found(right, left);
-        }
-        _ => {}
-    }
-}
-
-impl VisitorMut for Rewriter<'_> {
-    type Break = Error;
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
-        for tables in &select.from {
-            if let Err(error) = tables::check_joins(tables) {
-                return ControlFlow::Break(error);
-            }
-        }
-        row_counts::rewrite(select);
-        if let Err(error) = conditions::check(select).and_then(|()| row_counts::check(select)) {
-            return ControlFlow::Break(error);
-        }
-        clauses::rewrite(select);
-        if let Err(error) = grouping::rewrite(select) {
-            return ControlFlow::Break(error);
-        }
-        let mut scope = self.scope_of(select);
-        match windows::defined(select) {
-            Ok(windows) => scope.windows = windows,
-            Err(error) => return ControlFlow::Break(error),
-        }
-        self.scopes.push(scope);
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
-        wildcards::qualify(select);
-        if self.functions == Names::Postgres {
-            text_conditions::rewrite(select);
-        }
-        self.scopes.pop();
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
-        clauses::take_out(query);
-        clauses::read_counts(query, self.functions == Names::Postgres);
-        if let Err(error) = row_counts::rewrite_keys(query) {
-            return ControlFlow::Break(error);
-        }
-        if self.functions == Names::Postgres {
-            if let Err(error) = untyped::set_operation(query) {
-                return ControlFlow::Break(error);
-            }
-            match self.is_inside {
-                true => untyped::values(query),
-                false => untyped::values_of_set_operation(query),
-            }
-        }
-        self.is_inside = true;
-        match values::rewrite(query) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        }
-    }
-
-    fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<Error> {
-        let relation = self.system_relation(name);
-        if relation.is_some() && name.0.len() == 1 {
-            name.0
-                .insert(0, ObjectNamePart::Identifier(Ident::new("pg_catalog")));
-        }
-        let system = parts(name).is_some_and(|parts| {
-            let schema = parts.iter().rev().nth(1);
-            schema.is_some_and(|schema| schema == "pg_catalog" || schema == "information_schema")
-        });
-        self.references.system_relations |= system;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
-        if let TableFactor::NestedJoin {
-            table_with_joins, ..
-        } = factor
-            && let Err(error) = tables::check_joins(table_with_joins)
-        {
-            return ControlFlow::Break(error);
-        }
-        unnested::rewrite(factor);
-        match rows_from::rewrite(factor).and_then(|()| tables::rewrite(factor)) {
-            Ok(called) => {
-                // Which objects a function in FROM is about is not looked for.
-                let by_object = |name: &String| self.by_object.contains(&name.as_str());
-                if called.iter().any(by_object) {
-                    self.references.objects = None;
-                }
-                self.references.functions.extend(called);
-                ControlFlow::Continue(())
-            }
-            Err(error) => ControlFlow::Break(error),
-        }
-    }
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        if self.mends_precedence {
-            precedence::mend(expr);
-        }
-        transactions::name_age(expr);
-        if self.functions == Names::Postgres {
-            bits::flagged(expr);
-            object_texts::rewrite(expr);
-            collations::known(expr);
-            object_lists::among(expr);
-            array_texts::beside_casts(expr);
-            types_of_casts::rewrite(expr);
-            text_conditions::rewrite_operands(expr);
-            if let Expr::Function(function) = expr {
-                ordered_sets::drop_numbers(function);
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
-        if self.functions == Names::Postgres {
-            numbers::fold(expr);
-            numbers::shift(expr);
-            numbers::raise(expr);
-            numbers::of_one_type(expr);
-            untyped::rewrite(expr);
-            array_texts::beside_values(expr);
-        }
-        match sets::check(expr)
-            .and_then(|()| self.rewrite_expr(expr))
-            .and_then(|()| comparisons::rewrite(expr))
-        {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        }
-    }
 }
