@@ -10,30 +10,24 @@
 //! subquery of the statement are not checked. Delete this when the planner reports such names.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as EngineResult;
-use datafusion::logical_expr::{Expr, LogicalPlan};
-use lakegate_error::{Code, Error, Result, from_engine};
-use lakegate_sql::walk::walk;
-use sqlparser::ast::{self, Select, Visitor};
+use datafusion::logical_expr::LogicalPlan;
+use lakegate_error::{Code, Error, Result};
 
-use crate::query::rewrites::twice_in_from::names_in;
+use crate::query::subquery_names::{NamedSelect, first_in, outer_columns};
 
 /// A table, and a column of it.
 type Name = (String, String);
 
-/// Returns the columns that subqueries name with a table of theirs, where a query around has a table
-/// of the same name.
-pub(crate) fn hiding_names(statement: &ast::Statement) -> BTreeSet<Name> {
-    let mut search = Search::default();
-    let _ = walk(statement, &mut search);
-    let Search {
-        mut found, plain, ..
-    } = search;
-    found.retain(|(_, column)| !plain.contains(column));
-    found
+/// Returns the columns that the subqueries among the SELECTs of a statement name with a table of
+/// theirs, where a query around has a table of the same name.
+pub(super) fn hiding_names(selects: &[NamedSelect]) -> BTreeSet<Name> {
+    let inner = || selects.iter().filter(|select| select.is_inner);
+    let plain: BTreeSet<&String> = inner().flat_map(|select| &select.plain).collect();
+    let hiding = inner().flat_map(|select| &select.hiding);
+    let hiding = hiding.filter(|(_, column)| !plain.contains(column));
+    hiding.cloned().collect()
 }
 
 /// Checks the plan of a statement that has these names.
@@ -41,20 +35,11 @@ pub(crate) fn hiding_names(statement: &ast::Statement) -> BTreeSet<Name> {
 /// # Errors
 ///
 /// The plan has a column of a query around for one of them.
-pub(crate) fn check(plan: &LogicalPlan, names: &BTreeSet<Name>) -> Result<()> {
+pub(super) fn check(plan: &LogicalPlan, names: &BTreeSet<Name>) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }
-    let mut hidden = None;
-    let walked = plan.apply_with_subqueries(|node| {
-        hidden = hidden_in(node, names)?;
-        Ok(match hidden {
-            Some(_) => TreeNodeRecursion::Stop,
-            None => TreeNodeRecursion::Continue,
-        })
-    });
-    walked.map_err(from_engine)?;
-    match hidden {
+    match first_in(plan, |node| hidden_in(node, names))? {
         Some((table, column)) => Err(Error::new(
             Code::ColumnNotFound,
             format!("column \"{table}.{column}\" does not exist"),
@@ -68,17 +53,12 @@ pub(crate) fn check(plan: &LogicalPlan, names: &BTreeSet<Name>) -> Result<()> {
 
 /// Returns the name of an outer column whose table is hidden by one that an operator reads.
 fn hidden_in(node: &LogicalPlan, names: &BTreeSet<Name>) -> EngineResult<Option<Name>> {
-    let mut outer: BTreeSet<Name> = BTreeSet::new();
-    node.apply_expressions(|expr| {
-        expr.apply(|part| {
-            if let Expr::OuterReferenceColumn(_, column) = part
-                && let Some(table) = &column.relation
-            {
-                outer.insert((table.table().to_owned(), column.name.clone()));
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })
-    })?;
+    let columns = outer_columns(node)?;
+    let outer = columns.into_iter().filter_map(|column| {
+        let table = column.relation.as_ref()?.table().to_owned();
+        Some((table, column.name))
+    });
+    let outer: BTreeSet<Name> = outer.collect();
     let inputs = node.inputs();
     let is_hidden = |(table, column): &Name| {
         let mut fields = inputs.iter().flat_map(|input| input.schema().iter());
@@ -88,85 +68,18 @@ fn hidden_in(node: &LogicalPlan, names: &BTreeSet<Name>) -> EngineResult<Option<
     Ok(outer.into_iter().find(is_hidden))
 }
 
-/// A SELECT that is being visited.
-#[derive(Default)]
-struct Open {
-    /// The names of its tables.
-    tables: Vec<String>,
-    /// Its names with the qualifier of such a table.
-    qualified: BTreeSet<Name>,
-}
-
-#[derive(Default)]
-struct Search {
-    /// The innermost last.
-    open: Vec<Open>,
-    found: BTreeSet<Name>,
-    /// The names without a qualifier in SELECTs that are part of others.
-    plain: BTreeSet<String>,
-}
-
-impl Visitor for Search {
-    type Break = ();
-
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        let mut tables = Vec::new();
-        for from in &select.from {
-            names_in(from, &mut tables);
-        }
-        self.open.push(Open {
-            tables,
-            qualified: BTreeSet::new(),
-        });
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_select(&mut self, _: &Select) -> ControlFlow<()> {
-        if let Some(select) = self.open.pop() {
-            let is_twice = |(table, _): &Name| {
-                let mut around = self.open.iter();
-                around.any(|outer| outer.tables.contains(table))
-            };
-            let twice = select.qualified.into_iter().filter(is_twice);
-            self.found.extend(twice);
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &ast::Expr) -> ControlFlow<()> {
-        let is_inner = self.open.len() > 1;
-        let Some(select) = self.open.last_mut() else {
-            return ControlFlow::Continue(());
-        };
-        match expr {
-            ast::Expr::Identifier(name) if is_inner => {
-                self.plain.insert(name.value.to_lowercase());
-            }
-            ast::Expr::CompoundIdentifier(parts) if is_inner => {
-                if let [table, name] = parts.as_slice() {
-                    let table = table.value.to_lowercase();
-                    if select.tables.contains(&table) {
-                        select.qualified.insert((table, name.value.to_lowercase()));
-                    }
-                }
-            }
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use datafusion::prelude::SessionContext;
 
     use super::*;
+    use crate::query::subquery_names::named_selects;
     use crate::query::testing::statement;
 
     #[test]
     fn only_names_of_tables_that_are_twice_are_looked_at() {
-        let found = |sql: &str| hiding_names(&statement(sql)).len();
+        let found = |sql: &str| hiding_names(&named_selects(&statement(sql))).len();
         assert_eq!(found("SELECT x.a FROM t x WHERE x.b = 1"), 0);
         assert_eq!(
             found("SELECT x.a FROM t x WHERE EXISTS (SELECT 1 FROM u y WHERE y.a = x.a)"),
@@ -200,7 +113,7 @@ mod tests {
             ("x.a IN (SELECT x.e FROM u x WHERE x.b > 1)", true),
         ] {
             let sql = format!("SELECT x.a FROM t x WHERE {condition}");
-            let names = hiding_names(&statement(&sql));
+            let names = hiding_names(&named_selects(&statement(&sql)));
             let plan = context.state().create_logical_plan(&sql).await.unwrap();
             let checked = check(&plan, &names).map_err(|error| error.code());
             let expected = match is_hidden {

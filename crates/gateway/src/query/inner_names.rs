@@ -11,20 +11,16 @@
 //! planner reports such names.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as EngineResult;
-use datafusion::logical_expr::{Expr, LogicalPlan};
-use lakegate_error::{Code, Error, Result, from_engine};
-use lakegate_sql::walk::walk;
-use sqlparser::ast::{self, Select, Visitor};
+use datafusion::logical_expr::LogicalPlan;
+use lakegate_error::{Code, Error, Result};
 
-use crate::query::rewrites::twice_in_from::names_in;
+use crate::query::subquery_names::{NamedSelect, first_in, outer_columns};
 
 /// A SELECT of several tables within a query.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Inner {
+pub(super) struct Inner {
     /// The names of its tables.
     tables: Vec<String>,
     /// The names in its expressions that have no qualifier.
@@ -32,15 +28,20 @@ pub(crate) struct Inner {
 }
 
 /// Returns the SELECTs of several tables within the queries of a statement that have names without a
-/// qualifier, and nowhere that of a table outside its SELECT.
-pub(crate) fn inner_selects(statement: &ast::Statement) -> Vec<Inner> {
-    let mut search = Search::default();
-    let _ = walk(statement, &mut search);
-    for select in &mut search.found {
-        select.names.retain(|name| !search.of_others.contains(name));
-    }
-    search.found.retain(|select| !select.names.is_empty());
-    search.found
+/// qualifier, and nowhere that of a table outside its SELECT. `selects`: all of the statement.
+pub(super) fn inner_selects(selects: Vec<NamedSelect>) -> Vec<Inner> {
+    let of_others = selects.iter().flat_map(|select| &select.of_others);
+    let of_others: BTreeSet<String> = of_others.cloned().collect();
+    let several = selects
+        .into_iter()
+        .filter(|select| select.is_inner && select.tables.len() > 1);
+    let named = several.map(|select| {
+        let mut names = select.plain;
+        names.retain(|name| !of_others.contains(name));
+        let tables = select.tables;
+        Inner { tables, names }
+    });
+    named.filter(|select| !select.names.is_empty()).collect()
 }
 
 /// Checks the plan of a statement with these SELECTs.
@@ -49,20 +50,11 @@ pub(crate) fn inner_selects(statement: &ast::Statement) -> Vec<Inner> {
 ///
 /// A name in one of them is that of columns of several of its tables, and the plan has a column of a
 /// query around for it.
-pub(crate) fn check(plan: &LogicalPlan, selects: &[Inner]) -> Result<()> {
+pub(super) fn check(plan: &LogicalPlan, selects: &[Inner]) -> Result<()> {
     if selects.is_empty() {
         return Ok(());
     }
-    let mut ambiguous = None;
-    let walked = plan.apply_with_subqueries(|node| {
-        ambiguous = ambiguous_in(node, selects)?;
-        Ok(match ambiguous {
-            Some(_) => TreeNodeRecursion::Stop,
-            None => TreeNodeRecursion::Continue,
-        })
-    });
-    walked.map_err(from_engine)?;
-    match ambiguous {
+    match first_in(plan, |node| ambiguous_in(node, selects))? {
         Some(name) => Err(Error::new(
             Code::AmbiguousColumn,
             format!("column reference \"{name}\" is ambiguous"),
@@ -73,15 +65,8 @@ pub(crate) fn check(plan: &LogicalPlan, selects: &[Inner]) -> Result<()> {
 
 /// Returns the name of an outer column that several tables of one of the SELECTs have, too.
 fn ambiguous_in(node: &LogicalPlan, selects: &[Inner]) -> EngineResult<Option<String>> {
-    let mut outer = BTreeSet::new();
-    node.apply_expressions(|expr| {
-        expr.apply(|part| {
-            if let Expr::OuterReferenceColumn(_, column) = part {
-                outer.insert(column.name.clone());
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })
-    })?;
+    let columns = outer_columns(node)?;
+    let outer: BTreeSet<String> = columns.into_iter().map(|column| column.name).collect();
     let inputs = node.inputs();
     let is_ambiguous = |name: &String| {
         let columns = inputs.iter().flat_map(|input| input.schema().iter());
@@ -96,74 +81,18 @@ fn ambiguous_in(node: &LogicalPlan, selects: &[Inner]) -> EngineResult<Option<St
     Ok(outer.into_iter().find(is_ambiguous))
 }
 
-/// Collects the SELECTs.
-#[derive(Default)]
-struct Search {
-    /// Those that are being visited, the innermost last.
-    open: Vec<Inner>,
-    found: Vec<Inner>,
-    /// Names with the qualifier of a table that is not one of their SELECT.
-    of_others: BTreeSet<String>,
-}
-
-impl Visitor for Search {
-    type Break = ();
-
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        let mut tables = Vec::new();
-        for from in &select.from {
-            names_in(from, &mut tables);
-        }
-        self.open.push(Inner {
-            tables,
-            names: BTreeSet::new(),
-        });
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_select(&mut self, _: &Select) -> ControlFlow<()> {
-        if let Some(select) = self.open.pop()
-            && !self.open.is_empty()
-            && select.tables.len() > 1
-            && !select.names.is_empty()
-        {
-            self.found.push(select);
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &ast::Expr) -> ControlFlow<()> {
-        let Some(select) = self.open.last_mut() else {
-            return ControlFlow::Continue(());
-        };
-        match expr {
-            ast::Expr::Identifier(name) => {
-                select.names.insert(name.value.to_lowercase());
-            }
-            ast::Expr::CompoundIdentifier(parts) => {
-                if let [.., table, name] = parts.as_slice()
-                    && !select.tables.contains(&table.value.to_lowercase())
-                {
-                    self.of_others.insert(name.value.to_lowercase());
-                }
-            }
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use datafusion::prelude::SessionContext;
 
     use super::*;
+    use crate::query::subquery_names::named_selects;
     use crate::query::testing::statement;
 
     #[test]
     fn only_selects_of_several_tables_within_others_are_looked_at() {
-        let found = |sql: &str| inner_selects(&statement(sql)).len();
+        let found = |sql: &str| inner_selects(named_selects(&statement(sql))).len();
         assert_eq!(found("SELECT x FROM a JOIN b ON a.k = b.k"), 0);
         assert_eq!(found("SELECT x FROM a WHERE x IN (SELECT y FROM b)"), 0);
         assert_eq!(
@@ -178,9 +107,9 @@ mod tests {
             found("SELECT x FROM a WHERE x IN (SELECT y FROM b, c WHERE a.y = 1)"),
             0
         );
-        let inner = inner_selects(&statement(
+        let inner = inner_selects(named_selects(&statement(
             "SELECT (SELECT Y FROM d.b, (SELECT 1) AS C) FROM a",
-        ));
+        )));
         let names = ["y".to_owned()].into();
         let tables = vec!["b".to_owned(), "c".to_owned()];
         assert_eq!(inner, [Inner { tables, names }]);
@@ -211,7 +140,7 @@ mod tests {
             ("EXISTS (SELECT 1 FROM u WHERE b AND t.b)", false),
         ] {
             let sql = format!("SELECT k FROM t WHERE {condition}");
-            let selects = inner_selects(&statement(&sql));
+            let selects = inner_selects(named_selects(&statement(&sql)));
             let plan = context.state().create_logical_plan(&sql).await.unwrap();
             let checked = check(&plan, &selects).map_err(|error| error.code());
             let expected = match is_ambiguous {

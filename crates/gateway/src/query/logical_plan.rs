@@ -14,6 +14,7 @@ use sqlparser::ast;
 
 use crate::query::hidden_names::{self, hiding_names};
 use crate::query::inner_names::{self, inner_selects};
+use crate::query::subquery_names::named_selects;
 
 /// Plans a read-only statement.
 ///
@@ -37,7 +38,9 @@ pub(crate) async fn plan_with(
     statement: ast::Statement,
     columns: Option<NamedColumns>,
 ) -> Result<LogicalPlan> {
-    let (inner, hiding) = (inner_selects(&statement), hiding_names(&statement));
+    let selects = named_selects(&statement);
+    let hiding = hiding_names(&selects);
+    let inner = inner_selects(selects);
     let folds = state.config_options().sql_parser.enable_ident_normalization;
     let listed = match long_lists::taken(&statement, folds) {
         Some((rows, list)) => match planned(state, rows, columns.clone()).await {

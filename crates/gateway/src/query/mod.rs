@@ -42,6 +42,7 @@ pub(crate) mod stalled;
 mod stats;
 pub(crate) mod stream;
 pub(crate) mod submit;
+mod subquery_names;
 pub(crate) mod substrait;
 #[cfg(test)]
 pub(crate) mod testing;
