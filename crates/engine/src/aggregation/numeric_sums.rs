@@ -251,7 +251,7 @@ impl Wanted {
             "abs" | "coalesce" | "gcd" | "greatest" | "lcm" | "least" | "mod" => {
                 call.args.as_slice()
             }
-            // The operators are those of decimals, which `quotients.rs` plans.
+            // The operators are those of decimals, which `numbers/quotients.rs` plans.
             "ceil" | "exp" | "floor" | "ln" | "log" | "log10" | "power" | "round" | "signum"
             | "sqrt" | "trunc" | "/" | "*" | OPEN_NUMERIC
                 if self == Self::NumericSum =>

@@ -7,7 +7,7 @@
 //!                             point, as that of two quotients
 //! ```
 //!
-//! Made while a query is planned, because the results have other types (`operand_types.rs`).
+//! Made while a query is planned, because the results have other types (`types/operand_types.rs`).
 
 use std::sync::Arc;
 

@@ -19,7 +19,7 @@
 //! price * 1.1                          price * 1.1 as a DECIMAL(2,1), if price is a DECIMAL
 //! total + hash                         both as a DECIMAL(76,9), of a DECIMAL(38,9) and a DECIMAL(76,0)
 //! price / 3                            a quotient of more digits, if price is a DECIMAL
-//! NULL $numeric x                      x as a decimal of its digits; see open_numerics.rs
+//! NULL $numeric x                      x as a decimal of its digits; see numbers/open_numerics.rs
 //! ```
 //!
 //! Runs while a query is planned, because the results have other types. `untyped_texts.rs` gives

@@ -25,7 +25,7 @@ use crate::plans::operators::{as_the_inner, new_children_replace};
 /// A window that is evaluated for many rows at once. In all but its run and its metrics it is the
 /// window of the plan.
 ///
-/// It is not found as that window, for which memory is counted (`stop/window.rs`).
+/// It is not found as that window, for which memory is counted (`limits/stop/window.rs`).
 pub(super) struct RunningWindows {
     window: Operator,
     input: Operator,
