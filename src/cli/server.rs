@@ -33,7 +33,7 @@ pub(super) struct Server {
     pub gateway: Arc<Gateway>,
     pub control: Arc<dyn Control>,
     tls: Arc<Tls>,
-    /// Who signs clients' certificates.
+    /// The authorities that sign clients' certificates.
     clients: Option<Arc<ClientTrust>>,
     config: Config,
 }
@@ -181,7 +181,7 @@ impl Server {
 
     /// Serves until SIGTERM or SIGINT, then lets running queries end within the grace period.
     ///
-    /// `ready` is told how to connect, once all doors accept connections.
+    /// `ready` is called with how to connect, once all doors accept connections.
     pub(super) async fn serve(
         self,
         ready: impl FnOnce(ConnectionFile) -> Result<()>,
@@ -306,7 +306,7 @@ fn host_port(listener: &TcpListener) -> Result<HostPort> {
     })
 }
 
-/// What a server that was killed had spilled is of no use to anybody.
+/// Removes what a server that was killed had spilled.
 fn clear_spill(dir: &Path) -> Result<()> {
     private_dir(dir)?;
     let entries = std::fs::read_dir(dir)

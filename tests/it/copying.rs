@@ -1,5 +1,5 @@
-//! COPY FROM STDIN: what becomes visible and when, what is left of a COPY that does not end, and who
-//! may write.
+//! COPY FROM STDIN: what becomes visible and when, what is left of a COPY that does not end, and which
+//! users may write.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};

@@ -136,7 +136,11 @@ async fn grants_are_always_those_of_now() {
     let sql = "SELECT sum(id) FROM stale.stale_grants";
     assert_eq!(admin.value(sql).await, "1");
     folder.put("p=1/a.parquet", one_row(2));
-    assert_eq!(ann.value(sql).await, "1", "one who may read the same");
+    assert_eq!(
+        ann.value(sql).await,
+        "1",
+        "a user with the same rights reads the same result"
+    );
     admin
         .run("REVOKE SELECT ON TABLE stale.stale_grants FROM stale_ann; GRANT SELECT (p) ON TABLE stale.stale_grants TO stale_ann")
         .await;
@@ -147,7 +151,7 @@ async fn grants_are_always_those_of_now() {
     assert_eq!(
         ann.value(count).await,
         "2",
-        "the result of one who may read more is not his"
+        "a user with fewer rights does not read that result"
     );
 }
 

@@ -180,7 +180,7 @@ fn may_not_grant(privilege: Privilege, resource: &Resource) -> Error {
         Code::PermissionDenied,
         format!("permission denied: you may not grant or revoke {privilege} on {resource}"),
     )
-    .with_hint("administrators may, and who was granted it WITH GRANT OPTION")
+    .with_hint("administrators may, and users to whom it was granted WITH GRANT OPTION")
 }
 
 /// The resource of a grant.

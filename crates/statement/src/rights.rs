@@ -173,7 +173,7 @@ impl StatementContext {
         )))
     }
 
-    /// The error for a missing privilege: it names the privilege, the resource, and who can grant
+    /// The error for a missing privilege: it names the privilege, the resource, and the users that can grant
     /// it.
     pub(super) fn denied(&self, privilege: Privilege, resource: &Resource) -> Error {
         Error::new(
@@ -218,7 +218,7 @@ impl StatementContext {
             } => format!("TABLE {database}.{table}"),
         };
         format!(
-            "an administrator, or who holds it with grant option, can run: GRANT {privilege} ON {on} TO {}",
+            "an administrator, or a user who holds it with grant option, can run: GRANT {privilege} ON {on} TO {}",
             self.access().user()
         )
     }

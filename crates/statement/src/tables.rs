@@ -437,7 +437,7 @@ async fn require_movable(context: &StatementContext, table: &Table) -> Result<()
                 "permission denied for {moved}: moving it to another database needs ALL on it with grant option"
             ),
         )
-        .with_hint("an administrator can move it, or who holds ALL on it with grant option"));
+        .with_hint("an administrator can move it, or a user who holds ALL on it with grant option"));
     }
     check_owners(context, Privilege::All, &moved).await
 }

@@ -1,4 +1,4 @@
-//! How drivers and psql list views, and what of them to whom.
+//! How drivers and psql list views, and which views each user sees.
 
 use arrow::array::BinaryArray;
 use arrow::datatypes::Schema;

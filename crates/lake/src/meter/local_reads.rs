@@ -2,7 +2,7 @@
 //!
 //! A thread that waits for a file allocates nothing of size. The allocator has pages for each thread, and
 //! what others free of them goes back only when the thread works again or ends: twenty threads that had read
-//! held 170 MiB. So whoever asks brings the memory.
+//! held 170 MiB. So the caller allocates the memory.
 
 use std::fs::File;
 use std::io::ErrorKind;

@@ -234,7 +234,7 @@ pub(super) fn create_role(cursor: &mut Cursor<'_>) -> Result<Statement> {
             return Ok(Statement::Unsupported(Unsupported {
                 what: "CREATE ROLE with options".to_owned(),
                 nearest: Some(
-                    "CREATE USER .. PASSWORD for who logs in, CREATE ROLE for what is granted"
+                    "CREATE USER .. PASSWORD for a login, CREATE ROLE for a set of grants"
                         .to_owned(),
                 ),
             }));

@@ -1,4 +1,4 @@
-//! What is measured, by whom, and what becomes of it.
+//! Which columns and partitions ANALYZE measures, and how its row becomes statistics.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use std::collections::HashMap;

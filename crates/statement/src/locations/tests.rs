@@ -87,7 +87,7 @@ async fn registering_and_moving_a_folder_needs_data_location_on_it() {
         assert_eq!(
             error.hint().unwrap(),
             format!(
-                "an administrator, or who holds it with grant option, can run: GRANT DATA_LOCATION ON '{location}' TO ann"
+                "an administrator, or a user who holds it with grant option, can run: GRANT DATA_LOCATION ON '{location}' TO ann"
             )
         );
         // The grant covers neither a sibling folder, nor a nested one, nor another spelling.

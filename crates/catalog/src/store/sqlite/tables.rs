@@ -317,7 +317,7 @@ impl Write<'_> {
         Ok(versions)
     }
 
-    /// Records that a partition of a table was registered outside of its folder now, and by whom.
+    /// Records that a partition of a table was registered outside of its folder, and the user that did it.
     pub(super) fn claim_outer(&mut self, table: &Table, by: By) -> Result<()> {
         let claim = claim_by(by, now());
         let outer = table.outer_claim.map_or(claim, |outer| outer.with(claim));

@@ -1,4 +1,4 @@
-//! SELECT lists with `row.*`, which stands for the fields of a row. The engine's planner must be told
+//! SELECT lists with `row.*`, which stands for the fields of a row. The engine's planner needs
 //! their names, which it looks up in the row's type.
 //!
 //! ```text

@@ -136,7 +136,7 @@ impl RowGroup {
     /// Dropped before its end, it leaves a row group that can only be given up.
     ///
     /// # Errors
-    /// Values that have no Parquet form; a row group that was to be given up. Either may be told by
+    /// Values that have no Parquet form; a row group that was to be given up. Either may be returned by
     /// a later call.
     pub(super) async fn write(&mut self, rows: RecordBatch) -> Result<()> {
         self.rows += rows.num_rows();

@@ -131,7 +131,7 @@ fn options_that_hold_for_each_role_may_be_written() {
         "CREATE ROLE r PASSWORD 'x'",
     ] {
         assert!(
-            refused(sql).contains("CREATE USER .. PASSWORD for who logs in"),
+            refused(sql).contains("CREATE USER .. PASSWORD for a login"),
             "{sql}"
         );
     }

@@ -195,7 +195,7 @@ pub(super) fn runs(passing: &BooleanBuffer) -> Vec<Range<usize>> {
     runs
 }
 
-/// The rows of these runs as the decoder is told them, and which of them pass.
+/// The rows of these runs as the decoder takes them, and which of them pass.
 pub(super) fn decoded(
     runs: &[Range<usize>],
     passing: &BooleanBuffer,
