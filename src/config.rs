@@ -41,6 +41,7 @@ pub use self::results::ResultsConfig;
 pub use self::server::ServerConfig;
 pub use self::tls::TlsConfig;
 
+/// The configuration of the server, a field for each section of its file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

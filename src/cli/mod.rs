@@ -51,6 +51,10 @@ struct ConfigArgs {
 }
 
 /// Runs the command. The process exits with its result.
+///
+/// # Errors
+///
+/// Returns those of the command.
 pub fn run() -> Result<()> {
     let cli = Cli::parse();
     start_log(&cli);

@@ -3,6 +3,7 @@
 use lakegate_gateway::JwtConfig;
 use serde::{Deserialize, Serialize};
 
+/// How users log in, beside passwords.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthConfig {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Why the demo lake cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{option} is {given}; it must be {bounds}")]

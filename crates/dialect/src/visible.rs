@@ -205,6 +205,7 @@ pub struct VisibleDatabase {
     pub tables: Vec<VisibleTable>,
 }
 
+/// What a relation of the catalog is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TableKind {
     #[default]
@@ -212,6 +213,7 @@ pub enum TableKind {
     View,
 }
 
+/// A table or a view, as the principal sees it.
 #[derive(Debug, Clone, Default)]
 pub struct VisibleTable {
     /// Stable; the table's OID derives from it. Negative for a built-in table.
@@ -243,6 +245,7 @@ pub struct TablePrivileges {
     pub delete: bool,
 }
 
+/// A column that the principal sees.
 #[derive(Debug, Clone)]
 pub struct VisibleColumn {
     pub name: String,

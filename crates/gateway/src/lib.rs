@@ -192,6 +192,7 @@ pub struct GatewayParts {
     pub process_memory_limit: u64,
 }
 
+/// The server's state, and the only entry point for endpoints. One for each process.
 #[derive(Debug)]
 pub struct Gateway {
     engine: Engine,

@@ -117,6 +117,11 @@ impl View {
         Ok(databases)
     }
 
+    /// Returns a database; `None` if it does not exist or is not visible to the principal.
+    ///
+    /// # Errors
+    ///
+    /// The metastore fails.
     pub async fn database(&self, name: &str) -> Result<Option<Arc<Database>>> {
         if !self.access.database_visible(name) {
             return Ok(None);
@@ -181,6 +186,12 @@ impl View {
         Ok(visible)
     }
 
+    /// Returns a table with the principal's access; `None` if it does not exist or is not visible to
+    /// the principal.
+    ///
+    /// # Errors
+    ///
+    /// The metastore fails.
     pub async fn table(&self, database: &str, name: &str) -> Result<Option<Visible>> {
         if is_temporary(database) {
             return Ok(self.temporary.visible(name));

@@ -51,6 +51,7 @@ pub struct SnapshotPlan {
     pub held: Vec<TemporaryRows>,
 }
 
+/// A table of a plan, with the files that are read of it.
 #[derive(Debug, Clone)]
 pub struct SnapshotTable {
     pub table: PolicyTable,

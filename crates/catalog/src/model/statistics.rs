@@ -74,6 +74,7 @@ pub enum ColumnStatisticsData {
     },
 }
 
+/// Of booleans.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct BooleanStatistics {
@@ -94,6 +95,7 @@ pub struct RangeStatistics<T> {
     pub number_of_distinct_values: u64,
 }
 
+/// Of texts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct StringStatistics {

@@ -17,6 +17,10 @@ pub mod epoch_seconds {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     /// Writes seconds since 1970, for example `1732185600.25`.
+    ///
+    /// # Errors
+    ///
+    /// Returns those of the serializer.
     pub fn serialize<S: Serializer>(
         time: &DateTime<Utc>,
         serializer: S,

@@ -21,6 +21,7 @@ const PART_OF_DISK: u64 = 2;
 /// The stored results of one user may take 1/`PART_OF_USER` of each.
 const PART_OF_USER: usize = 8;
 
+/// How many queries may run without a client, and how many bytes their results may have.
 #[derive(Debug, Clone, Copy)]
 pub struct DetachedLimits {
     /// The maximum number of queries of one user that run or have a stored result.

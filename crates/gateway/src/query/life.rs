@@ -42,6 +42,7 @@ pub(crate) struct Submission {
     pub resources: QueryResources,
 }
 
+/// A query, from its submission to its end: its limits, its costs and the way to stop it.
 #[derive(Debug)]
 pub struct Query {
     pub id: Uuid,

@@ -38,6 +38,7 @@ pub struct CacheSlot {
     pub as_of: Instant,
 }
 
+/// One run of a plan, whose rows one or more sessions read.
 #[derive(Debug)]
 pub struct Run {
     /// The maximum size of the spool, in bytes.
@@ -308,7 +309,8 @@ enum ReaderState {
 }
 
 impl RunReader {
-    /// Converts the reader into a stream.
+    /// Converts the reader into a stream of the run's batches, which ends with the run's error if it
+    /// fails.
     pub fn into_stream(self) -> Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>> {
         let progress = self.interest.run.progress.subscribe();
         futures::stream::unfold((self, progress), |(mut reader, mut progress)| async move {
@@ -435,7 +437,7 @@ impl Follower {
     }
 }
 
-/// Returns a stored result as a stream.
+/// Returns a stored result as a stream, which does not fail.
 pub fn replay(
     result: Arc<CachedResult>,
 ) -> Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>> {

@@ -22,6 +22,7 @@ pub struct RelationFilter {
     pub columns: bool,
 }
 
+/// What a relation is in the lists that drivers ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RelationKind {
     Table,

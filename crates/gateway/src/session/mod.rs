@@ -53,6 +53,8 @@ use crate::{Encryption, Gateway, Login, Protocol};
 /// they list the databases. It stands for the catalog, which may have a database of this name.
 const MAINTENANCE_DATABASE: &str = "postgres";
 
+/// A session of a user: its settings, transaction block, prepared statements and cursors. Its methods
+/// are in the files of their subjects, here and in [`query`](crate::query).
 pub struct Session {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) me: Weak<Session>,

@@ -73,7 +73,8 @@ impl History {
     }
 
     /// Returns the queries of one user or of all users, page by page: first the running ones, then
-    /// the finished ones, each newest first.
+    /// the finished ones, each newest first. The stream ends with an error if the history cannot be
+    /// read.
     pub fn pages(
         self: &Arc<Self>,
         owner: Option<Owner>,

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// The number of tracked users at which idle ones are removed.
 const REMEMBERED: usize = 256;
 
+/// Permits that each user has for itself.
 #[derive(Debug)]
 pub struct PerUser {
     /// Permits of one user.

@@ -29,6 +29,7 @@ pub enum Queue {
     Write,
 }
 
+/// The queues for permits to run: of queries of the lake, of built-in tables, and of writes.
 #[derive(Debug)]
 pub struct Queues {
     lake: Admission,

@@ -234,7 +234,8 @@ impl LakeTable {
     }
 }
 
-/// The values of projected partitions, a batch at a time. `keys`: all keys of the table.
+/// The values of projected partitions, a batch at a time. `keys`: all keys of the table. An item is an
+/// error if the values cannot be made into columns of `keys`.
 pub fn projected_batches(
     candidates: Candidates,
     keys: SchemaRef,

@@ -39,6 +39,7 @@ pub struct SnapshotPartition {
     pub statistics: Option<Arc<TableStatistics>>,
 }
 
+/// The partitions and files that a query reads of a table, as they were when they were listed.
 #[derive(Debug)]
 pub struct TableSnapshot {
     pub partitions_total: usize,

@@ -109,6 +109,10 @@ pub(super) fn select(projection: Vec<SelectItem>) -> Result<Query, Error> {
 }
 
 /// Builds `SELECT *` without a FROM.
+///
+/// # Errors
+///
+/// The text that it is made of does not parse, which is a defect.
 pub fn everything() -> Result<Query, Error> {
     select(vec![SelectItem::Wildcard(
         WildcardAdditionalOptions::default(),

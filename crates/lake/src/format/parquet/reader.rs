@@ -27,6 +27,7 @@ use crate::format::PartitionName;
 use crate::meter::{MeteredStore, QueryMeter};
 use crate::roots::Root;
 
+/// Makes the readers of a scan's Parquet files, which meter their bytes and check their footers.
 #[derive(Debug, Clone)]
 pub struct LakeReaderFactory {
     pub root: Arc<Root>,
