@@ -58,7 +58,7 @@ pub use runtime::planners::Planners;
 pub use runtime::session_memory::{HeldMemory, SessionMemory, SessionsMemory};
 pub use runtime::space::Space;
 pub use sessions::engine::Engine;
-pub use sessions::functions::{FunctionInfo, is_helper};
+pub use sessions::functions::{FunctionInfo, is_internal_function};
 pub use sessions::library::Library;
 pub use sessions::settings::{EngineOptions, Names, PlanSettings};
 pub use sessions::statement_state::StatementState;

@@ -371,7 +371,7 @@ impl Gateway {
     }
 }
 
-/// Helpers shared by the modules of this crate.
+/// What the modules of this crate share.
 impl Gateway {
     /// Waits until the query may run.
     ///

@@ -1,6 +1,6 @@
 //! DataFusion's optimizer rules, with guards around those that would change results.
 
-mod common;
+mod common_expressions;
 mod conditions;
 mod constant_keys;
 mod cross_join;
@@ -76,7 +76,7 @@ const LOGICAL: &[(&str, LogicalGuard)] = &[
     ("eliminate_join", dependencies::of_joins),
     ("single_distinct_aggregation_to_group_by", distinct::guard),
     ("optimize_projections", dependencies::of_groups),
-    ("common_sub_expression_eliminate", common::guard),
+    ("common_sub_expression_eliminate", common_expressions::guard),
     ("extract_equijoin_predicate", equalities::of_keys),
 ];
 

@@ -34,19 +34,19 @@ pub struct FunctionInfo {
 
 /// Functions that PostgreSQL's syntax is rewritten into and that users do not call by name, beside
 /// those whose names begin with `$`.
-const HELPERS: [&str; 5] = [ANY, ALL, PRECISION_FUNCTION, NAMED_CAST, TYPED_TEXT];
+const INTERNAL: [&str; 5] = [ANY, ALL, PRECISION_FUNCTION, NAMED_CAST, TYPED_TEXT];
 
 /// Returns whether a function, by its name in lower case, is only for rewritten queries: a query that a
 /// user writes may not call it.
-pub fn is_helper(name: &str) -> bool {
-    name.starts_with('$') || HELPERS.contains(&name)
+pub fn is_internal_function(name: &str) -> bool {
+    name.starts_with('$') || INTERNAL.contains(&name)
 }
 
 /// Returns every function of a session state, by name.
 pub(crate) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
     let mut all = BTreeSet::new();
     for (name, function) in state.scalar_functions() {
-        if is_helper(name) {
+        if is_internal_function(name) {
             continue;
         }
         let returns = |fields: &[FieldRef]| {
@@ -60,7 +60,7 @@ pub(crate) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
         all.extend(variants(name, "scalar", signature, documentation, returns));
     }
     for (name, function) in state.aggregate_functions() {
-        if is_helper(name) {
+        if is_internal_function(name) {
             continue;
         }
         let returns = |fields: &[FieldRef]| function.return_field(fields).ok();
@@ -74,7 +74,7 @@ pub(crate) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
         ));
     }
     for (name, function) in state.window_functions() {
-        if is_helper(name) {
+        if is_internal_function(name) {
             continue;
         }
         let returns =
@@ -83,7 +83,7 @@ pub(crate) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
         all.extend(variants(name, "window", signature, documentation, returns));
     }
     for (name, function) in state.higher_order_functions() {
-        if is_helper(name) {
+        if is_internal_function(name) {
             continue;
         }
         let documentation = function.documentation();
@@ -97,7 +97,7 @@ pub(crate) fn functions(state: &SessionState) -> Vec<FunctionInfo> {
         });
     }
     let tables = state.table_functions().keys();
-    let tables = tables.filter(|name| !is_helper(name));
+    let tables = tables.filter(|name| !is_internal_function(name));
     all.extend(tables.map(|name| FunctionInfo {
         name: name.clone(),
         kind: "table",
@@ -248,13 +248,13 @@ mod tests {
         crate::time::register(&mut state).unwrap();
         crate::names::named_cast::register(&mut state).unwrap();
         crate::types::untyped_texts::register(&mut state).unwrap();
-        for helper in HELPERS {
-            assert!(state.scalar_functions().contains_key(helper), "{helper}");
+        for name in INTERNAL {
+            assert!(state.scalar_functions().contains_key(name), "{name}");
         }
         assert!(
             functions(&state)
                 .iter()
-                .all(|one| !HELPERS.contains(&one.name.as_str()))
+                .all(|one| !INTERNAL.contains(&one.name.as_str()))
         );
     }
 

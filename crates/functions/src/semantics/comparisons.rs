@@ -310,7 +310,7 @@ fn arguments(call: &ScalarFunction, schema: &DFSchema) -> Result<()> {
         let (from, to) = (from.data_type(), to.data_type());
         is_text(from) != is_text(to) && !from.is_null() && !to.is_null()
     };
-    match fields.iter().zip(&coerced).any(changes) && !is_helper(call.func.name()) {
+    match fields.iter().zip(&coerced).any(changes) && !takes_any_types(call.func.name()) {
         true => {
             let types: Vec<String> = operands.iter().map(Operand::name).collect();
             Err(mismatch(format!(
@@ -324,7 +324,7 @@ fn arguments(call: &ScalarFunction, schema: &DFSchema) -> Result<()> {
 }
 
 /// Whether rewrites call a function with arguments of any type.
-fn is_helper(name: &str) -> bool {
+fn takes_any_types(name: &str) -> bool {
     name.starts_with('$') && name != super::casts::TRUNCATED_NAME
 }
 

@@ -1,4 +1,4 @@
-//! Helpers of tests.
+//! Queries and statements that tests of this crate share.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -10,8 +10,8 @@ use lakegate_sql::ast::{Statement, StatementKind};
 
 use crate::moment::Moment;
 use crate::query::error_position::{locate, within};
-use crate::query::helpers::not_suggested;
 use crate::query::insert_errors;
+use crate::query::internal_functions::not_suggested;
 use crate::query::rewrites::{missing_from, twice_in_from};
 use crate::query::source::QuerySource;
 use crate::session::Session;

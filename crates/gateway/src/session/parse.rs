@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use lakegate_error::{Code, Error, Result};
 use lakegate_sql::{MAX_TEXT_CHARS, ParseError, Parsed, redact};
 
-use crate::query::helpers;
+use crate::query::internal_functions;
 use crate::query::planners::{PlannedText, without_strings};
 use crate::session::Session;
 
@@ -101,7 +101,7 @@ impl Session {
 
 fn parsed(text: &str) -> Result<Vec<Parsed>> {
     let parsed = lakegate_sql::parse(text).map_err(unparsed)?;
-    match helpers::called_in(text) {
+    match internal_functions::called_in(text) {
         Some(error) => Err(error),
         None => Ok(parsed),
     }

@@ -17,7 +17,7 @@
 //! widths count as one type, since the engine's functions return others than PostgreSQL's.
 
 mod calls;
-mod common;
+mod common_types;
 mod operands;
 mod words;
 
@@ -41,7 +41,7 @@ use lakegate_engine::is_comparison;
 use lakegate_error::{Code, Error, Operands, operator_not_found};
 
 use self::calls::of_call;
-use self::common::{of_union, of_values};
+use self::common_types::{of_union, of_values};
 use self::operands::{Operand, ambiguous, becomes, class, is_missing, operand, shown_operand};
 pub(super) use self::operands::{fits_argument, is_short, is_untyped};
 use self::words::{first_word, last_word};

@@ -12,7 +12,7 @@ use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use lakegate_engine::{is_helper, stop};
+use lakegate_engine::{is_internal_function, stop};
 
 use super::functions::{KEYWORDS_TABLE, keywords};
 use super::made;
@@ -297,7 +297,9 @@ fn functions(state: &dyn Session) -> Vec<(String, &'static str)> {
         .keys()
         .map(|name| (name.clone(), "w"));
     let all = scalar.chain(made).chain(aggregate).chain(window);
-    let mut all: Vec<_> = all.filter(|(name, _)| !is_helper(name)).collect();
+    let mut all: Vec<_> = all
+        .filter(|(name, _)| !is_internal_function(name))
+        .collect();
     all.sort_unstable();
     all.dedup_by(|a, b| a.0 == b.0);
     all

@@ -6,7 +6,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use lakegate_engine::quantified::{ALL, ANY};
 use lakegate_error::{Code, Error};
 
-use super::common::of_values;
+use super::common_types::of_values;
 use super::operands::{Operand, is_missing, operand};
 use super::{missing, operands};
 use crate::postgres::pg_catalog::types::by_oid;

@@ -1,22 +1,22 @@
-//! The engine's helpers: functions that rewritten queries call. To a user they do not exist.
+//! The engine's functions that only rewritten queries call. To a user they do not exist.
 
-use lakegate_engine::is_helper;
+use lakegate_engine::is_internal_function;
 use lakegate_error::{Code, Error};
 
-/// Returns the error of a text that calls a helper, which is that of a function that does not exist.
+/// Returns the error of a text that calls such a function, which is that of a function that does not exist.
 pub(crate) fn called_in(text: &str) -> Option<Error> {
-    let (name, position) = lakegate_sql::find_call(text, is_helper)?;
+    let (name, position) = lakegate_sql::find_call(text, is_internal_function)?;
     let message = format!("function {name} does not exist");
     Some(Error::new(Code::FunctionNotFound, message).with_position(position))
 }
 
-/// Returns an error without the hint that a helper may be meant.
+/// Returns an error without the hint that such a function may be meant.
 pub(crate) fn not_suggested(error: Error) -> Error {
     let suggested = error.hint().and_then(|hint| {
         let name = hint.strip_prefix("Did you mean '")?;
         name.strip_suffix("'?")
     });
-    match suggested.is_some_and(is_helper) {
+    match suggested.is_some_and(is_internal_function) {
         true => error.with_hint("SHOW FUNCTIONS lists the functions that there are"),
         false => error,
     }
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn helpers_are_functions_that_do_not_exist() {
+    fn internal_functions_do_not_exist() {
         let error = called_in("SELECT 1, \"$variadic\"(x) FROM t").unwrap();
         assert_eq!(error.code(), Code::FunctionNotFound);
         assert_eq!(error.message(), "function $variadic does not exist");
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn helpers_are_not_suggested() {
+    fn internal_functions_are_not_suggested() {
         let hinted = |hint: &'static str| {
             let error = Error::new(Code::FunctionNotFound, "function x does not exist");
             not_suggested(error.with_hint(hint))
@@ -47,8 +47,8 @@ mod tests {
             hinted("Did you mean 'abs'?").hint(),
             Some("Did you mean 'abs'?")
         );
-        for helper in ["Did you mean '$map'?", "Did you mean 'typed_text'?"] {
-            assert!(!hinted(helper).hint().unwrap().contains("Did you mean"));
+        for hint in ["Did you mean '$map'?", "Did you mean 'typed_text'?"] {
+            assert!(!hinted(hint).hint().unwrap().contains("Did you mean"));
         }
     }
 }
