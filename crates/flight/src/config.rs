@@ -43,7 +43,7 @@ impl FlightConfig {
     }
 
     /// Returns `result_message_size` in bytes.
-    pub fn result_message_bytes(&self) -> usize {
+    pub(crate) fn result_message_bytes(&self) -> usize {
         bytes(self.result_message_size)
     }
 

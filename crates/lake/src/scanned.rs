@@ -27,7 +27,7 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::{DisplayFormatType, SortOrderPushdownResult};
 
 /// Returns a scan of files that computes its statistics once.
-pub fn scan_of(files: FileScanConfig) -> DataSourceExec {
+pub(crate) fn scan_of(files: FileScanConfig) -> DataSourceExec {
     DataSourceExec::new(source_of(files))
 }
 

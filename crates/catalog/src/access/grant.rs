@@ -112,7 +112,7 @@ impl PrivilegeSet {
     pub const EMPTY: PrivilegeSet = PrivilegeSet(0);
 
     /// All privileges.
-    pub const EVERYTHING: PrivilegeSet = PrivilegeSet(u16::MAX);
+    pub(crate) const EVERYTHING: PrivilegeSet = PrivilegeSet(u16::MAX);
 
     /// Adds one.
     pub fn insert(&mut self, privilege: Privilege) {

@@ -18,7 +18,7 @@ use std::fmt;
 pub const MAX_DEPTH: usize = 32;
 
 /// The longest type text, in bytes (Glue's bound).
-pub const MAX_TEXT_BYTES: usize = 131_072;
+pub(crate) const MAX_TEXT_BYTES: usize = 131_072;
 
 /// A Hive type. [`Display`](fmt::Display) writes it as Hive does, [`FromStr`](std::str::FromStr)
 /// reads that and the usual other spellings (`integer`, `long`, `real`, `dec`, `numeric`, `double

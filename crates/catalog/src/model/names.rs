@@ -7,7 +7,7 @@ use crate::error::{CatalogError, Kind, Result};
 use crate::hive_type::HiveType;
 
 /// The longest name, in characters.
-pub const MAX_NAME_CHARS: usize = 255;
+pub(crate) const MAX_NAME_CHARS: usize = 255;
 
 /// The most columns (partition keys included) that a table may have.
 pub const MAX_COLUMNS: usize = 10_000;
@@ -66,7 +66,7 @@ pub fn normalize(kind: Kind, name: &str) -> Result<String> {
 ///
 /// # Errors
 /// `InvalidInput` for a bad or reserved name.
-pub fn normalize_database(input: &mut DatabaseInput) -> Result<()> {
+pub(crate) fn normalize_database(input: &mut DatabaseInput) -> Result<()> {
     input.name = normalize(Kind::Database, &input.name)?;
     if RESERVED_DATABASES.contains(&input.name.as_str()) {
         return Err(CatalogError::invalid(format!(
@@ -144,7 +144,7 @@ pub fn normalize_table(input: &mut TableInput) -> Result<()> {
 ///
 /// # Errors
 /// `InvalidInput` that says which rule is broken.
-pub fn normalize_storage(storage: &mut StorageDescriptor, table: &str) -> Result<()> {
+pub(crate) fn normalize_storage(storage: &mut StorageDescriptor, table: &str) -> Result<()> {
     let mut seen = HashSet::new();
     for column in &mut storage.columns {
         normalize_column(column, table)?;

@@ -20,7 +20,7 @@ pub enum ArrayItem {
 
 impl ArrayItem {
     /// Returns the item as a value, whose texts are texts.
-    pub fn into_cell(self) -> Cell<'static> {
+    pub(crate) fn into_cell(self) -> Cell<'static> {
         match self {
             Self::Null => Cell::Null,
             Self::Text(text) => Cell::text(text),

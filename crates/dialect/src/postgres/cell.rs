@@ -57,7 +57,7 @@ impl<'a> Cell<'a> {
     }
 
     /// Wraps a text; NULL for `None`.
-    pub fn optional_text(value: Option<&'a str>) -> Self {
+    pub(crate) fn optional_text(value: Option<&'a str>) -> Self {
         value.map_or(Cell::Null, Cell::text)
     }
 
@@ -77,7 +77,7 @@ impl<'a> Cell<'a> {
     }
 
     /// Returns the integer, also if it is stored as text.
-    pub fn as_int(&self) -> Option<i64> {
+    pub(crate) fn as_int(&self) -> Option<i64> {
         match self {
             Cell::Int(value) => Some(*value),
             Cell::Text(text) => text.trim().parse().ok(),
@@ -86,7 +86,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    pub fn as_bool(&self) -> Option<bool> {
+    pub(crate) fn as_bool(&self) -> Option<bool> {
         match self {
             Cell::Bool(value) => Some(*value),
             Cell::Text(text) => match text.as_ref() {
@@ -99,7 +99,7 @@ impl<'a> Cell<'a> {
     }
 
     /// Returns the value in Postgres' text form, or `None` for NULL.
-    pub fn to_text(&self) -> Option<String> {
+    pub(crate) fn to_text(&self) -> Option<String> {
         match self {
             Cell::Null => None,
             Cell::Bool(value) => Some(if *value { "t" } else { "f" }.to_owned()),

@@ -77,12 +77,12 @@ impl PgFunction {
     }
 
     /// Calls the function for NULL arguments too.
-    pub fn called_on_null(mut self) -> Self {
+    pub(crate) fn called_on_null(mut self) -> Self {
         self.strict = false;
         self
     }
 
-    pub fn immutable(mut self) -> Self {
+    pub(crate) fn immutable(mut self) -> Self {
         self.signature.volatility = Volatility::Immutable;
         self
     }
@@ -93,7 +93,7 @@ impl PgFunction {
     }
 
     /// Shows the result as this Postgres type.
-    pub fn shown_as(mut self, pg_type: &'static str) -> Self {
+    pub(crate) fn shown_as(mut self, pg_type: &'static str) -> Self {
         self.pg_type = Some(pg_type);
         self
     }

@@ -68,7 +68,7 @@ impl Clock {
     }
 
     /// Returns a zone by its name in the text of a time.
-    pub fn in_text(name: &str) -> Option<Self> {
+    pub(crate) fn in_text(name: &str) -> Option<Self> {
         abbreviation(name)
             .or_else(|| named(name))
             .or_else(|| posix(name).map(|west| Self::Fixed(-west)))

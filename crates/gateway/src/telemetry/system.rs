@@ -75,7 +75,7 @@ impl fmt::Debug for QueriesTable {
 }
 
 /// Returns the columns of `system.queries`. Durations are in milliseconds.
-pub fn queries_schema() -> SchemaRef {
+pub(crate) fn queries_schema() -> SchemaRef {
     let timestamp = || DataType::Timestamp(TimeUnit::Microsecond, None);
     let field = |name: &str, data_type| Field::new(name, data_type, true);
     Arc::new(Schema::new(vec![

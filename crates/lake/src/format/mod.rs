@@ -250,7 +250,7 @@ pub fn sight_of(source: &dyn FileSource) -> Option<&Sight> {
 
 /// The error for a table, or what else `what` names, whose files are not of a format that is
 /// written.
-pub fn not_writable(what: &str) -> Error {
+pub(crate) fn not_writable(what: &str) -> Error {
     Error::not_supported(format!("{what} has files of a format that is not written")).with_hint(
         "write to a table of Parquet, ORC, Avro, JSON or delimited text (LazySimpleSerDe)",
     )

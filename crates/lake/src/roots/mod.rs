@@ -29,7 +29,7 @@ use self::root_store::RootStore;
 pub type ObjectId = (Arc<str>, Path);
 
 /// Wraps our error so that it comes back whole from under the engine.
-pub fn store_error(error: Error) -> object_store::Error {
+pub(crate) fn store_error(error: Error) -> object_store::Error {
     object_store::Error::Generic {
         store: "lake",
         source: Box::new(error),
@@ -38,7 +38,7 @@ pub fn store_error(error: Error) -> object_store::Error {
 
 /// What identifies one state of an object: its ETag, or its size and modification time where a
 /// store has no ETags.
-pub fn object_version(object: &ObjectMeta) -> String {
+pub(crate) fn object_version(object: &ObjectMeta) -> String {
     match &object.e_tag {
         Some(e_tag) => e_tag.clone(),
         None => format!(

@@ -111,7 +111,7 @@ pub fn partition_batch<'a, S: AsRef<str> + 'a>(
 ///
 /// # Errors
 /// A type without scalars, which is no partition key's.
-pub fn partition_value(batch: &RecordBatch, row: usize, key: usize) -> Result<ScalarValue> {
+pub(crate) fn partition_value(batch: &RecordBatch, row: usize, key: usize) -> Result<ScalarValue> {
     ScalarValue::try_from_array(batch.column(key), row)
         .map_err(|e| Error::internal(format!("partition value cannot be read: {e}")))
 }

@@ -51,7 +51,7 @@ pub fn is_symlink_input(input_format: &str) -> bool {
 }
 
 /// Whether the files in a descriptor's folder are manifests.
-pub fn is_symlink(descriptor: &StorageDescriptor) -> bool {
+pub(crate) fn is_symlink(descriptor: &StorageDescriptor) -> bool {
     let input = descriptor.input_format.as_deref();
     input.is_some_and(is_symlink_input)
 }

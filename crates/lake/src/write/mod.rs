@@ -61,7 +61,7 @@ use crate::sizes::held_by;
 
 /// A file is ended when it has so many bytes: large enough to read well, small enough to be read
 /// side by side.
-pub const TARGET_FILE_BYTES: usize = 256 * 1024 * 1024;
+pub(crate) const TARGET_FILE_BYTES: usize = 256 * 1024 * 1024;
 
 /// Bounds of one write.
 #[derive(Debug, Clone, Copy)]

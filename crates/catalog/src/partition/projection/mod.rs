@@ -39,7 +39,7 @@ use crate::model::{Column, Parameters, Table, TableInput};
 pub const ENABLED: &str = "projection.enabled";
 
 /// The property that says where partitions are.
-pub const TEMPLATE: &str = "storage.location.template";
+pub(crate) const TEMPLATE: &str = "storage.location.template";
 
 /// Whether a table's partitions are projected, so that registered ones are not read.
 pub fn is_enabled(parameters: &Parameters) -> bool {

@@ -12,11 +12,11 @@
 //! ```
 
 /// The namespace `pg_catalog`.
-pub const PG_CATALOG: i64 = 11;
+pub(crate) const PG_CATALOG: i64 = 11;
 /// The namespace `information_schema`.
 pub const INFORMATION_SCHEMA: i64 = 13000;
 /// The first OID of what a server creates; those below are of PostgreSQL's own objects.
-pub const FIRST_OF_LAKE: i64 = 16384;
+pub(crate) const FIRST_OF_LAKE: i64 = 16384;
 /// The single database of a connection.
 pub const DATABASE: i64 = 16384;
 /// The role that owns the catalog.
@@ -24,11 +24,11 @@ pub const OWNER: i64 = 10;
 /// The tablespace `pg_default`.
 pub const TABLESPACE: i64 = 1663;
 /// The access method of tables.
-pub const HEAP: i64 = 2;
+pub(crate) const HEAP: i64 = 2;
 
 /// Relations that comments and dependencies refer to.
-pub const CLASS_PG_CLASS: i64 = 1259;
-pub const CLASS_PG_NAMESPACE: i64 = 2615;
+pub(crate) const CLASS_PG_CLASS: i64 = 1259;
+pub(crate) const CLASS_PG_NAMESPACE: i64 = 2615;
 
 const BASE: i64 = 100_000;
 /// The OID of the row type of [`MIN_ID`].
@@ -59,7 +59,7 @@ pub fn row_type(table_id: i64) -> i64 {
 }
 
 /// Returns the OID of the type of arrays of a table's rows.
-pub fn array_type(table_id: i64) -> i64 {
+pub(crate) fn array_type(table_id: i64) -> i64 {
     ARRAY_TYPES + within(table_id) - MIN_ID
 }
 
@@ -107,7 +107,7 @@ const SYSTEM_TABLES: i64 = 266;
 
 /// Returns the OID of the type of the rows of a relation of the system. A relation that a server makes
 /// when it is set up is followed by the type of arrays of its rows, and by that of its rows.
-pub fn system_row_type(relation: i64) -> i64 {
+pub(crate) fn system_row_type(relation: i64) -> i64 {
     let known = fixed(&SYSTEM_ROW_TYPES, relation);
     known.unwrap_or(match relation {
         SYSTEM_TYPES.. => relation + 2,
@@ -116,7 +116,7 @@ pub fn system_row_type(relation: i64) -> i64 {
 }
 
 /// Returns the OID of the type of arrays of the rows of a relation of the system.
-pub fn system_array_type(relation: i64) -> i64 {
+pub(crate) fn system_array_type(relation: i64) -> i64 {
     let known = fixed(&SYSTEM_ARRAY_TYPES, relation);
     known.unwrap_or(match relation {
         SYSTEM_TYPES.. => relation + 1,

@@ -52,7 +52,7 @@ pub struct ShownSetting {
 impl ShownSetting {
     /// Converts a value to the unit of the setting, as in `pg_settings`, such as a duration to
     /// milliseconds or an amount of memory to kilobytes.
-    pub fn in_unit(&self, value: &str) -> String {
+    pub(crate) fn in_unit(&self, value: &str) -> String {
         let Some(unit) = self.unit else {
             return value.to_owned();
         };

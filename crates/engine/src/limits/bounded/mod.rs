@@ -198,7 +198,7 @@ pub fn check_batch(name: &str, bytes: usize) -> Result<()> {
 /// # Errors
 ///
 /// Returns an error if the lists have more elements than a call may make.
-pub fn check_series(args: &ScalarFunctionArgs) -> Result<()> {
+pub(crate) fn check_series(args: &ScalarFunctionArgs) -> Result<()> {
     series::measure(args).map(|_| ())
 }
 
