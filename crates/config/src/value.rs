@@ -125,6 +125,7 @@ impl Secret {
         Self(text.into())
     }
 
+    /// Returns the text. It may not be logged.
     pub fn expose(&self) -> &str {
         &self.0
     }

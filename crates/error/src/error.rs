@@ -59,6 +59,7 @@ fn shortened(mut message: Cow<'static, str>) -> Cow<'static, str> {
 }
 
 impl Error {
+    /// An error with a message, of which at most 16 KiB are kept.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             code,
@@ -75,24 +76,29 @@ impl Error {
         }))
     }
 
+    /// An error that is a defect of the server.
     pub fn internal(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::Internal, message)
     }
 
+    /// An error for what the server does not do.
     pub fn not_supported(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::NotSupported, message)
     }
 
+    /// An error for a value that a parameter, a setting or a function does not take.
     pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::InvalidParameter, message)
     }
 
+    /// `hint`: what would be right.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
+    /// `detail`: what more is known of the cause.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = Some(detail.into());
@@ -238,6 +244,7 @@ impl Error {
         self.0.full.as_deref()
     }
 
+    /// The stable code, which each endpoint maps to a code of its protocol.
     pub fn code(&self) -> Code {
         self.0.code
     }
@@ -273,6 +280,7 @@ impl Error {
         (self.code() == Code::AmbiguousColumn).then_some(name)
     }
 
+    /// What was wrong, in lower case and without a full stop.
     pub fn message(&self) -> &str {
         &self.0.message
     }
@@ -289,10 +297,12 @@ impl Error {
         self.0.misfit.as_deref()
     }
 
+    /// What would be right.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
+    /// What more is known of the cause.
     pub fn detail(&self) -> Option<&str> {
         self.0.detail.as_deref()
     }

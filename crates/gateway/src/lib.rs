@@ -229,6 +229,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// Makes the gateway of its parts. It accepts sessions at once.
     pub fn new(parts: GatewayParts) -> Arc<Self> {
         let folders = Folders::new(Arc::clone(&parts.roots));
         let detached = detached::Detached::new(parts.detached, parts.engine.space());
@@ -358,14 +359,17 @@ impl Gateway {
         self.engine.cpu().spawn(work).map(AbortOnDropHandle::new)
     }
 
+    /// Returns whether new sessions and new queries are rejected.
     pub fn is_shutting_down(&self) -> bool {
         self.closing.is_cancelled()
     }
 
+    /// The queries that have not ended.
     pub fn running(&self) -> &Arc<RunningQueries> {
         &self.running
     }
 
+    /// The record of all queries, `system.queries`.
     pub fn history(&self) -> &Arc<History> {
         &self.history
     }

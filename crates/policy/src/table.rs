@@ -140,6 +140,7 @@ impl PolicyTable {
         TextLength::of_type(&column.data_type)
     }
 
+    /// The table with all its columns.
     pub fn lake_table(&self) -> &Arc<LakeTable> {
         &self.lake_table
     }
@@ -164,6 +165,7 @@ impl PolicyTable {
         &self.policy
     }
 
+    /// Returns the same table over exactly the files of a snapshot.
     #[must_use]
     pub fn pinned(&self, lake: Arc<QueryLake>, snapshot: Arc<TableSnapshot>) -> Self {
         Self {

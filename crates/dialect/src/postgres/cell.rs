@@ -61,6 +61,7 @@ impl<'a> Cell<'a> {
         value.map_or(Cell::Null, Cell::text)
     }
 
+    /// A list of texts.
     pub fn texts<S: Into<Cow<'a, str>>>(values: impl IntoIterator<Item = S>) -> Self {
         Cell::List(values.into_iter().map(Cell::text).collect())
     }
@@ -69,6 +70,7 @@ impl<'a> Cell<'a> {
         matches!(self, Cell::Null)
     }
 
+    /// Returns the text; `None` for a value of another kind.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Cell::Text(text) => Some(text),
@@ -86,6 +88,7 @@ impl<'a> Cell<'a> {
         }
     }
 
+    /// Returns the boolean, also if it is stored as text.
     pub(crate) fn as_bool(&self) -> Option<bool> {
         match self {
             Cell::Bool(value) => Some(*value),

@@ -82,11 +82,13 @@ impl PgFunction {
         self
     }
 
+    /// Declares that the same arguments always have the same result.
     pub(crate) fn immutable(mut self) -> Self {
         self.signature.volatility = Volatility::Immutable;
         self
     }
 
+    /// Declares that each call may have another result.
     pub fn volatile(mut self) -> Self {
         self.signature.volatility = Volatility::Volatile;
         self
@@ -106,6 +108,7 @@ impl PgFunction {
         }
     }
 
+    /// Makes it a function of the engine.
     pub fn into_udf(self) -> Arc<ScalarUDF> {
         Arc::new(ScalarUDF::new_from_impl(self))
     }

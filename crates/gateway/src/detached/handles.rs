@@ -16,8 +16,10 @@ use crate::Principal;
 pub struct Handle([u8; Handle::BYTES]);
 
 impl Handle {
+    /// Its length, in bytes.
     pub const BYTES: usize = 32;
 
+    /// Makes a handle that no client can guess.
     pub fn random() -> Self {
         Self(rand::random())
     }

@@ -124,6 +124,7 @@ impl Run {
         Ok((RunState::Stored(writer.finish()), None))
     }
 
+    /// Returns the state of the run as it is when this is called.
     pub fn state(&self) -> RunState {
         self.state.borrow().clone()
     }

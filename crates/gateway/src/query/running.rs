@@ -17,6 +17,7 @@ pub struct RunningQueries {
 }
 
 impl RunningQueries {
+    /// Returns a query that is not over.
     pub fn get(&self, id: Uuid) -> Option<Arc<Query>> {
         let query = self.queries.lock().get(&id).cloned();
         query.filter(|query| !query.is_over())
@@ -31,10 +32,12 @@ impl RunningQueries {
         self.changed.notify_waiters();
     }
 
+    /// Returns the ids of the queries, in no order.
     pub fn ids(&self) -> Vec<Uuid> {
         self.queries.lock().keys().copied().collect()
     }
 
+    /// Returns the queries, in no order.
     pub fn all(&self) -> Vec<Arc<Query>> {
         self.queries.lock().values().cloned().collect()
     }
@@ -58,6 +61,7 @@ impl RunningQueries {
         }
     }
 
+    /// Cancels every query with this reason.
     pub fn cancel_all(&self, reason: &Error) {
         for query in self.all() {
             query.cancel(reason.clone());

@@ -42,6 +42,8 @@ pub struct QueryKey {
 }
 
 impl QueryKey {
+    /// `catalog`: a digest of the catalog entries of the plan's tables, and of what the principal may
+    /// read of them.
     pub fn new(plan: LogicalPlan, settings: PlanSettings, catalog: [u8; 32]) -> Self {
         let mut hasher = DefaultHasher::new();
         plan.hash(&mut hasher);

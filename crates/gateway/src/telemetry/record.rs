@@ -16,6 +16,7 @@ pub enum QueryState {
 }
 
 impl QueryState {
+    /// The name in Athena and in `system.queries`.
     pub fn name(self) -> &'static str {
         match self {
             QueryState::Queued => "QUEUED",
@@ -26,6 +27,7 @@ impl QueryState {
         }
     }
 
+    /// Returns whether the query is over.
     pub fn is_final(self) -> bool {
         !matches!(self, QueryState::Queued | QueryState::Running)
     }

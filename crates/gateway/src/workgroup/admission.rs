@@ -144,10 +144,12 @@ impl Admission {
         Ok((permit, queued))
     }
 
+    /// The number of queries that wait.
     pub fn waiting(&self) -> usize {
         self.0.state.lock().waiting
     }
 
+    /// The number of queries that run.
     pub fn running(&self) -> usize {
         self.0.state.lock().running
     }

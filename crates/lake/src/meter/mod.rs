@@ -59,6 +59,7 @@ pub struct Cutoff {
 }
 
 impl QueryMeter {
+    /// A meter of no bytes. `cutoff`: the bytes at which reads fail.
     pub fn new(cutoff: Option<Cutoff>) -> Self {
         Self {
             cutoff,

@@ -59,10 +59,12 @@ pub struct Root {
 }
 
 impl Root {
+    /// The URL, which ends in `/`, such as `s3://datalake/`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
+    /// The store, which refuses every path outside of the root.
     pub fn store(&self) -> Arc<dyn ObjectStore> {
         Arc::clone(&self.store) as _
     }

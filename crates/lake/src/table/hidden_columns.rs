@@ -50,6 +50,7 @@ impl HiddenColumn {
         Self::Bucket,
     ];
 
+    /// The name in SQL, which begins with `$`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Path => "$path",
@@ -60,6 +61,7 @@ impl HiddenColumn {
         }
     }
 
+    /// Returns the column of a name in lower case.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|column| column.name() == name)
     }

@@ -304,10 +304,12 @@ impl Settings {
         self.value("plan_cache_mode") != "force_custom_plan"
     }
 
+    /// Returns the age up to which cached results may be returned; 0 for none.
     pub fn staleness(&self) -> Duration {
         Duration::from_millis(milliseconds(self.value("staleness")).unwrap_or(0))
     }
 
+    /// Returns the dialect of the statements.
     pub fn dialect(&self) -> Dialect {
         Dialect::of_name(self.value("dialect"))
     }
