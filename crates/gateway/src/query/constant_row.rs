@@ -15,9 +15,9 @@ use lakegate_lake::meter::QueryMeter;
 use lakegate_sql::ast::Statement;
 
 use crate::Rows;
+use crate::query::announced_columns::same_columns;
 use crate::query::column_names::renamed;
 use crate::query::kept_plan::PlanInputs;
-use crate::query::logical_plan::same_columns;
 use crate::query::origins::Origin;
 use crate::query::planning::Planning;
 use crate::query::submit::application_of;

@@ -1,6 +1,7 @@
 //! Queries: the path from a statement to rows ([`run`]), and the life of a query ([`life`]).
 
 mod analyze;
+pub(crate) mod announced_columns;
 pub(crate) mod column_names;
 mod constant_row;
 mod constants;

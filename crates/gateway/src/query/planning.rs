@@ -21,8 +21,8 @@ use lakegate_lake::scan::QueryLake;
 use lakegate_policy::snapshots;
 use sqlparser::ast;
 
+use crate::query::announced_columns::with_types_of;
 use crate::query::column_names::ColumnNames;
-use crate::query::logical_plan::with_types_of;
 use crate::query::origins::{Origin, origins};
 use crate::query::rewording;
 use crate::query::rewrites::{hidden_columns, undefined_calls};

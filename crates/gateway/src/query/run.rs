@@ -25,12 +25,13 @@ use parking_lot::Mutex;
 use sqlparser::ast;
 
 use crate::moment::Moment;
+use crate::query::announced_columns::{same_columns, same_columns_of_any_digits};
 use crate::query::column_names::{ColumnNames, renamed};
 use crate::query::constant_row::constant_row;
 use crate::query::ending::Unfinished;
 use crate::query::kept_plan::{KeptPlan, PlanInputs, PlanSlot};
 use crate::query::life::{BatchStream, Phase, Query};
-use crate::query::logical_plan::{is_repeatable, same_columns, same_columns_of_any_digits};
+use crate::query::logical_plan::is_repeatable;
 use crate::query::parameter_digits::with_room;
 use crate::query::parameters::{check_parameters, declare_types};
 use crate::query::planning::Planning;
