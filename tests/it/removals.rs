@@ -171,7 +171,7 @@ async fn removal_that_is_killed_is_whole_or_did_nothing() {
     }
 }
 
-/// Files that others wrote are no rows any more, and stay.
+/// Files that others wrote are not rows any more, and stay.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_of_others_stay_when_rows_are_removed() {
     let server = Server::private(&[]);

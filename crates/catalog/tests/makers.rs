@@ -226,7 +226,7 @@ async fn each_folder_is_claimed_when_and_by_whom_it_is_registered() {
     let ann = by(&store, "ann");
     let orders = store.table("sales", "orders").await.unwrap().unwrap();
     assert!(orders.claim.by_administrator && orders.outer_claim.is_none());
-    // What is in the table's folder is no claim of its own.
+    // What is in the table's folder is not a claim of its own.
     let inside = PartitionInput::at(["2024", "Ulm"], "s3://lake/orders/elsewhere/");
     let add = |partition| store.add_partitions_by("sales", "orders", vec![partition], false, ann);
     add(inside).await.unwrap();

@@ -258,7 +258,7 @@ fn too_long(what: &str) -> Error {
     error.unwrap_or_else(|| Error::new(Code::NumericOutOfRange, lower(what)))
 }
 
-/// Reads what Arrow says of a text that is no boolean.
+/// Reads what Arrow says of a text that is not a boolean.
 fn boolean(what: &str) -> Option<(&str, &str)> {
     let rest = what.strip_prefix("Cannot cast value '")?;
     rest.strip_suffix(" type")?.rsplit_once("' to value of ")

@@ -193,7 +193,7 @@ fn of_frame(message: &str) -> Option<Error> {
         (start, end) if start.ends_with("FOLLOWING") && end.ends_with("PRECEDING") => {
             "following row"
         }
-        // The bounds may be intervals, which are no words of SQL here.
+        // The bounds may be intervals, which are not words of SQL here.
         _ => {
             let message = "a RANGE frame that begins after its end is not supported";
             let hint =

@@ -262,7 +262,7 @@ pub fn tables(plan: &LogicalPlan) -> Option<Vec<PolicyTable>> {
 enum Reads<'a> {
     Nothing,
     Table(PolicyTable, &'a TableScan),
-    /// A table that is no lake table, or something that is not known.
+    /// A table that is not a lake table, or something that is not known.
     Other,
 }
 

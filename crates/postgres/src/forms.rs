@@ -79,7 +79,7 @@ impl Form {
     ///
     /// # Errors
     ///
-    /// The text is no value of the type, or the type has no binary form here.
+    /// The text is not a value of the type, or the type has no binary form here.
     pub(crate) fn put(self, out: &mut BytesMut, text: &str) -> Result<()> {
         match self {
             Self::Plain | Self::Jsonb => out.put_slice(text.as_bytes()),

@@ -189,7 +189,7 @@ async fn first(door: &Door, mut tcp: TcpStream) -> std::io::Result<Opening> {
                     let why = Error::new(Code::ProtocolViolation, "encryption was asked for twice");
                     return Ok(Opening::Refused(Io::Plain(tcp), why));
                 }
-                // A cancel key is no secret worth TLS: libpq before 17 sends it in the clear.
+                // A cancel key is not a secret worth TLS: libpq before 17 sends it in the clear.
                 opening => return Ok(opened(door, Io::Plain(tcp), opening, None)),
             }
         }

@@ -210,7 +210,7 @@ pub(super) fn is_own(context: &StatementContext, principal: &str) -> bool {
 ///
 /// # Errors
 ///
-/// The caller is no administrator, and the principal is neither the caller nor one of its roles.
+/// The caller is not an administrator, and the principal is neither the caller nor one of its roles.
 /// The error does not say whether the principal exists.
 pub(super) fn shown_principal(
     context: &StatementContext,

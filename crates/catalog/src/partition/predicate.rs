@@ -61,7 +61,7 @@ impl PartitionPredicate {
     /// The partitions that satisfy the predicate, in order, at the same version.
     ///
     /// # Errors
-    /// `InvalidInput` for a key that the table does not have, and for a constant that is no value
+    /// `InvalidInput` for a key that the table does not have, and for a constant that is not a value
     /// of its key's type.
     pub fn filter(&self, partitions: &Arc<Partitions>) -> Result<Arc<Partitions>> {
         if self.conditions.is_empty() {

@@ -237,7 +237,7 @@ pub trait Metastore: Debug + Send + Sync {
     /// themselves.
     ///
     /// # Errors
-    /// `NotFound` for the table; `InvalidInput` if the predicate names what is no partition key of
+    /// `NotFound` for the table; `InvalidInput` if the predicate names what is not a partition key of
     /// the table.
     async fn partitions_matching(
         &self,

@@ -54,7 +54,7 @@ pub fn decode_bytea(text: &str) -> Option<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// A character is no digit, or a digit is missing. The error shows the character.
+/// A character is not a digit, or a digit is missing. The error shows the character.
 pub(super) fn decode_hex(text: &str) -> Result<Vec<u8>, Error> {
     let digit = |of: char| {
         let digit = of.to_digit(16).and_then(|digit| u8::try_from(digit).ok());

@@ -32,7 +32,7 @@ pub struct PgFunction {
     pg_type: Option<&'static str>,
     /// Returns NULL for a NULL argument, without a call.
     strict: bool,
-    /// Takes what is no text, integer or boolean as its text.
+    /// Takes what is not a text, integer or boolean as its text.
     of_texts: bool,
     body: Arc<Body>,
 }

@@ -8,7 +8,7 @@
 //! SELECT x::uuid UNION ALL SELECT name FROM t     SELECT x::uuid::text UNION ALL …
 //! ```
 //!
-//! It is no error, because columns of tables that have UUIDs are texts. An analyzer rule of
+//! It is not an error, because columns of tables that have UUIDs are texts. An analyzer rule of
 //! PostgreSQL's sessions that comes before all others, and again after those that give `CASE` and
 //! `coalesce` these types.
 

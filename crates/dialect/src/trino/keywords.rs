@@ -40,7 +40,7 @@ fn called(expr: &Expr) -> Option<Vec<Ident>> {
     (known && last.quote_style.is_none()).then_some(parts)
 }
 
-/// Returns the parts of `a.b.c`; `None` if one is no name.
+/// Returns the parts of `a.b.c`; `None` if one is not a name.
 pub(super) fn names_of(root: &Expr, chain: &[AccessExpr]) -> Option<Vec<Ident>> {
     let mut parts = match root {
         Expr::Identifier(name) => vec![name.clone()],

@@ -35,7 +35,7 @@ const EXACT_DIGITS: usize = 15;
 const MAX_DIGITS: usize = 38;
 /// Digits after the point of a timestamp whose type names none.
 const TIMESTAMP_DIGITS: u64 = 3;
-/// The absolute value of the smallest bigint, which is no bigint itself.
+/// The absolute value of the smallest bigint, which is not a bigint itself.
 const SMALLEST: &str = "9223372036854775808";
 
 /// Rewrites the smallest bigint. Call it before the number without its sign is visited.

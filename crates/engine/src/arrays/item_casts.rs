@@ -1,4 +1,4 @@
-//! Casts of arrays whose items DataFusion casts in another way than values that are no items.
+//! Casts of arrays whose items DataFusion casts in another way than values that are not items.
 //!
 //! ```text
 //! CAST(timestamptz[] AS timestamp[])   what the zone's clock shows     DataFusion: the time in UTC
@@ -51,7 +51,7 @@ fn has_other_items(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-/// Returns whether items of a type, which are no arrays, are cast to another type here.
+/// Returns whether items of a type, which are not arrays, are cast to another type here.
 pub fn is_other_cast(from: &DataType, to: &DataType) -> bool {
     becomes_text(from, to) || is_moved(from, to) || is_rounded(from, to)
 }

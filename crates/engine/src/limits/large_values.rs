@@ -2,7 +2,7 @@
 //!
 //! A plan names its columns by their expressions, and a constant is a part of such a name: bytes as
 //! decimal numbers, of up to four characters for a byte. Each step of planning writes the names anew.
-//! So large bytes are no constants of a plan. While it is planned, a variable of the same name and
+//! So large bytes are not constants of a plan. While it is planned, a variable of the same name and
 //! type is in their place; the optimised plan has a call, whose copies share the bytes:
 //!
 //! ```text

@@ -70,7 +70,7 @@ pub(crate) fn type_of_call(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
 /// Fractional digits that every integer has room for in a decimal, beside its own.
 const OF_INTEGERS: i64 = 19;
 
-/// Returns the type of the result; `None` if it is no decimal, or has no room for the places. It is
+/// Returns the type of the result; `None` if it is not a decimal, or has no room for the places. It is
 /// as wide as possible: types that are coerced later, such as those of CASE, may be wider than they
 /// seem, and the engine's results may have a digit more than it says, also where the places are
 /// those of the number.

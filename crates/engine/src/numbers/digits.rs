@@ -216,7 +216,7 @@ fn without_exponents(texts: &ArrayRef) -> Result<Option<ArrayRef>> {
 }
 
 /// Returns a number with the digits that its exponent stands for; `None` if it has no exponent, has
-/// a very large one, or is no number.
+/// a very large one, or is not a number.
 fn spelled_out(text: &str) -> Option<String> {
     let (mantissa, exponent) = text.trim().split_once(['e', 'E'])?;
     let exponent: i32 = exponent.parse().ok()?;

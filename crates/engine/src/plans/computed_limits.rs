@@ -130,7 +130,7 @@ impl Clause {
     ///
     /// # Errors
     ///
-    /// The expression is no number.
+    /// The expression is not a number.
     fn count(self, expr: Expr) -> Result<Expr> {
         let of = expr.get_type(&DFSchema::empty())?;
         if !of.is_numeric() && !of.is_null() {

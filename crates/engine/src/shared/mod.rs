@@ -51,7 +51,7 @@
 //! included, after filters and columns were pushed into each place. Each part gets a physical plan of
 //! its own, before the plan that reads it: what the physical optimizer pushes down, such as the
 //! filters that joins make while they run, does not cross a reader. A part has a join, an aggregate,
-//! a window or a DISTINCT, because scans cost less than keeping their rows. It is no part of several
+//! a window or a DISTINCT, because scans cost less than keeping their rows. It is not a part of several
 //! inner joins, which [`join_order`](crate::joins::join_order) puts into the best order for each place.
 //! Nothing is shared that may differ between two readings, or that a recursive query runs again.
 

@@ -77,7 +77,7 @@ pub(super) struct Node {
     /// Whether it computes more than a reader could read again.
     is_costly: bool,
     has_scan: bool,
-    /// Whether something above runs it several times, or is no query.
+    /// Whether something above runs it several times, or is not a query.
     is_blocked: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `date_part` of a field that is no constant, but a parameter or a value of the row. DataFusion needs
+//! `date_part` of a field that is not a constant, but a parameter or a value of the row. DataFusion needs
 //! a constant, because the type of the result depends on it; this is always of double precision.
 
 use std::sync::Arc;

@@ -38,7 +38,7 @@ pub(super) fn is_period(data_type: &DataType) -> bool {
 ///
 /// # Errors
 ///
-/// The unit is no constant, or intervals do not have it.
+/// The unit is not a constant, or intervals do not have it.
 pub(super) fn date_trunc(unit: &ColumnarValue, periods: &ColumnarValue) -> Result<ColumnarValue> {
     let ColumnarValue::Scalar(unit) = unit else {
         return Err(Error::not_supported("the unit of date_trunc must be a constant").into());

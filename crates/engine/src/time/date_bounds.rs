@@ -269,7 +269,7 @@ impl Compared<'_> {
     }
 
     /// Returns whether the date is one of the days for which the value is one of these times; `None`
-    /// if they are no constants, or the days are many.
+    /// if they are not constants, or the days are many.
     fn among(&self, times: &[Expr], negated: bool) -> Option<Expr> {
         let mut days = Vec::with_capacity(times.len());
         for time in times {

@@ -87,7 +87,7 @@ fn times(values: &ArrayRef) -> Result<ArrayRef> {
 ///
 /// # Errors
 ///
-/// The values are no times of day.
+/// The values are not times of day.
 pub(super) fn periods(values: &ArrayRef) -> Result<ArrayRef> {
     let nanos = cast(&cast(values, &TIME)?, &DataType::Int64)?;
     let periods: IntervalMonthDayNanoArray = nanos

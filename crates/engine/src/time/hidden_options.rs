@@ -1,4 +1,4 @@
-//! Values of a statement in the options of its state. They are no settings: nothing lists them, and no
+//! Values of a statement in the options of its state. They are not settings: nothing lists them, and no
 //! name sets them.
 
 /// Makes a type such an option. `prefix`: its name in errors.

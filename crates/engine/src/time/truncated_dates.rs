@@ -40,7 +40,7 @@ pub(crate) fn register_truncated_dates(state: &mut SessionState) -> Result<()> {
 }
 
 /// Returns the unit and the date of such a call, and its type; `None` for other calls, and if the
-/// unit is no constant.
+/// unit is not a constant.
 pub(super) fn truncated(call: &ScalarFunction) -> Option<(Unit, &Expr, &DataType)> {
     let function = call.func.inner().downcast_ref::<TruncatedDates>()?;
     let [Expr::Literal(unit, _), date] = call.args.as_slice() else {

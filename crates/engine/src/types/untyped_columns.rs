@@ -140,7 +140,7 @@ fn of_one_type(union: &Union, zone: &Arc<str>) -> Result<Option<LogicalPlan>> {
 }
 
 /// Returns the columns of INTERSECT or EXCEPT that are a text literal on one side only: the place,
-/// whether the literal is on the left, and the type of the other side, which is no text.
+/// whether the literal is on the left, and the type of the other side, which is not a text.
 fn literal_keys(join: &Join) -> Vec<(usize, bool, DataType)> {
     if !is_set_operation(join) {
         return Vec::new();

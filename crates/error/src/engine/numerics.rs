@@ -6,7 +6,7 @@ use crate::{Code, Error};
 const MAX_DIGITS: u32 = 38;
 
 /// Returns the error of a text that is a number, but not one of a type, such as `Decimal128(3, 2)`;
-/// `None` if it is no number.
+/// `None` if it is not a number.
 pub(super) fn of_text(text: &str, data_type: &str) -> Option<Error> {
     let number = text.trim();
     if is_unbounded(number) {

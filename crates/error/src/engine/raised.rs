@@ -45,7 +45,7 @@ pub(super) fn raised(what: &str) -> Option<Error> {
         .or_else(|| of_unit(what))
 }
 
-/// Returns the error for a number that is no character's.
+/// Returns the error for a number that is not a character's.
 fn of_character(what: &str) -> Option<Error> {
     let number = what.strip_prefix("invalid Unicode scalar value: ")?;
     let number: i64 = number.parse().ok()?;

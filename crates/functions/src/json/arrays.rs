@@ -12,7 +12,7 @@ use super::{extract, scalar_text, sized, strings};
 use crate::kernel::Call;
 
 /// Evaluates a function of arrays: `of` has the scanner at the start of a row's array. The result
-/// is NULL for what is no array.
+/// is NULL for what is not an array.
 fn of_arrays<T>(
     call: &Call<'_>,
     row: usize,

@@ -21,7 +21,7 @@ struct Step {
 impl Path {
     /// # Errors
     ///
-    /// The text is no path.
+    /// The text is not a path.
     pub(super) fn parse(text: &str) -> Result<Self> {
         steps(text).map(Self).ok_or_else(|| {
             let shown: String = text.chars().take(100).collect();

@@ -174,7 +174,7 @@ pub(crate) fn entries() -> Vec<Entry> {
             extract_scalar,
         ),
         scalar(&SIZE, any_path(), returns(DataType::Int64), size),
-        // PostgreSQL's fails for what is no array.
+        // PostgreSQL's fails for what is not an array.
         scalar(
             &ARRAY_LENGTH,
             text(),
@@ -256,7 +256,7 @@ impl Paths {
     ///
     /// # Errors
     ///
-    /// It is no path.
+    /// It is not a path.
     fn get(&mut self, row: usize) -> Result<Option<&Path>> {
         if self.texts.constant && self.last.is_some() {
             return Ok(self.last.as_ref().map(|(_, path)| path));

@@ -27,7 +27,7 @@ impl JsonPath {
     ///
     /// # Errors
     ///
-    /// The text is no path, or has what is not supported.
+    /// The text is not a path, or has what is not supported.
     pub fn parse(text: &str) -> Result<Self> {
         Path::parse_of_postgres(text).map(Self)
     }

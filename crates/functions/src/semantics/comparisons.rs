@@ -223,7 +223,7 @@ fn condition(when: &Operand<'_>) -> Result<()> {
     }
 }
 
-/// Checks an operator that calculates: texts are no numbers.
+/// Checks an operator that calculates: texts are not numbers.
 fn calculated(op: Operator, left: Option<Operand<'_>>, right: Option<Operand<'_>>) -> Result<()> {
     let (Some(left), Some(right)) = (left, right) else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Fields of what is no row: `map.key`, which the engine reads as `map['key']`.
+//! Fields of what is not a row: `map.key`, which the engine reads as `map['key']`.
 
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, TableReference};
@@ -62,7 +62,7 @@ pub(super) fn of_column(
     None
 }
 
-/// Returns a call that reports that a value is no row.
+/// Returns a call that reports that a value is not a row.
 pub(super) fn of_value(value: Expr) -> Option<Expr> {
     Some(function(NO_ROW_NAME)?.call(vec![value]))
 }

@@ -29,7 +29,7 @@ use crate::work::Work;
 /// Bytes of a text that an error shows.
 const SHOWN: usize = 80;
 
-/// What a cast makes of a text that is no value of its target.
+/// What a cast makes of a text that is not a value of its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unreadable {
     Error,
@@ -104,7 +104,7 @@ fn is_read(to: &DataType) -> bool {
 ///
 /// # Errors
 ///
-/// A text is no value of the target, the result is too large, or the query was stopped.
+/// A text is not a value of the target, the result is too large, or the query was stopped.
 pub(crate) fn converted(
     array: &ArrayRef,
     to: &DataType,

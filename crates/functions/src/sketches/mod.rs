@@ -154,7 +154,7 @@ fn number_type(field: &FieldRef) -> DataType {
     }
 }
 
-/// The type in which a digest takes numbers; `None` if they are no numbers.
+/// The type in which a digest takes numbers; `None` if they are not numbers.
 fn numbers_as(data_type: &DataType) -> Option<DataType> {
     match data_type {
         DataType::Float32 => Some(DataType::Float32),

@@ -1,4 +1,4 @@
-//! Arguments as Trino takes them: a text is no number and no bytes, and the planner must not make
+//! Arguments as Trino takes them: a text is neither a number nor bytes, and the planner must not make
 //! one of the other. Texts and bytes are read as they are, views too.
 
 use arrow::array::{
@@ -291,7 +291,7 @@ pub(crate) struct Bigints {
 impl Bigints {
     /// # Errors
     ///
-    /// The call has no such argument, or it is no integer.
+    /// The call has no such argument, or it is not an integer.
     pub(crate) fn of(call: &Call<'_>, index: usize) -> Result<Self> {
         Self::from(argument(call, index)?)
     }
@@ -300,7 +300,7 @@ impl Bigints {
     ///
     /// # Errors
     ///
-    /// The argument is no integer.
+    /// The argument is not an integer.
     pub(crate) fn optional(call: &Call<'_>, index: usize) -> Result<Option<Self>> {
         call.optional(index).map(Self::from).transpose()
     }

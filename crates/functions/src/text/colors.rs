@@ -124,7 +124,7 @@ impl Color {
     ///
     /// # Errors
     ///
-    /// The text is no color.
+    /// The text is not a color.
     fn read(text: &str) -> Result<Self> {
         let named = NAMES
             .iter()

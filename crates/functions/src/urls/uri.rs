@@ -82,7 +82,7 @@ impl<'a> Uri<'a> {
     }
 
     fn authority(&mut self, authority: &'a str) -> Option<()> {
-        // Checks escapes: a wrong one is no authority of either kind.
+        // Checks escapes: a wrong one is not an authority of either kind.
         let is_name = match scan(authority, is_name) {
             Scan::All => true,
             Scan::Until => false,

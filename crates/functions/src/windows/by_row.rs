@@ -26,7 +26,7 @@ use crate::work::Work;
 ///
 /// # Errors
 ///
-/// The offset is no integer, or the default of integers is none in PostgreSQL's dialect.
+/// The offset is not an integer, or the default of integers is none in PostgreSQL's dialect.
 pub(super) fn evaluator(
     function: Function,
     turns: bool,

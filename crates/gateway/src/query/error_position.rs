@@ -143,7 +143,7 @@ fn named(error: &Error) -> Option<Vec<String>> {
 }
 
 /// Returns the number of characters before the first matching name outside of strings and comments
-/// that is no alias behind AS. Either name may have more qualifiers than the other; what does not
+/// that is not an alias behind AS. Either name may have more qualifiers than the other; what does not
 /// exist is written with all of them, if it is anywhere.
 fn position_of_name(error: &Error, name: &[String], text: &str) -> Option<usize> {
     let matches = |found: &Name| found.parts.ends_with(name) || name.ends_with(&found.parts);

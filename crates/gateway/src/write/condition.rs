@@ -102,7 +102,7 @@ impl Session {
 /// Returns the only column of a query over one table, as a condition on rows of the table.
 ///
 /// # Errors
-/// The column is no boolean, or cannot be evaluated by itself.
+/// The column is not a boolean, or cannot be evaluated by itself.
 fn predicate(state: &SessionState, plan: &LogicalPlan) -> Result<Predicate> {
     let refused =
         || Error::not_supported("such a condition of COPY .. FROM .. WHERE is not supported");

@@ -81,7 +81,7 @@ fn cast_literal(cell: &mut Expr, data_type: &DataType, texts: bool) {
     };
 }
 
-/// Makes a literal the text that PostgreSQL writes to a column of texts. Numbers that are no texts of
+/// Makes a literal the text that PostgreSQL writes to a column of texts. Numbers that are not texts of
 /// themselves, such as `.5`, stay as they are.
 fn cast_to_text(cell: &mut Expr, data_type: &DataType) {
     let literal = match &*cell {

@@ -119,7 +119,7 @@ impl Codecs {
     /// `table sales.orders`. `None` for `name`: the default. `level`: of ZSTD, from 1 to 22.
     ///
     /// # Errors
-    /// Files of the format do not have such a codec; a level that is no number from 1 to 22, or one
+    /// Files of the format do not have such a codec; a level that is not a number from 1 to 22, or one
     /// of another codec than ZSTD.
     pub fn choose(&self, asker: &str, name: Option<&str>, level: Option<&str>) -> Result<Codec> {
         let invalid = |message: String| Error::new(Code::InvalidTable, message);

@@ -115,7 +115,7 @@ impl Fit {
     }
 
     /// The characters of a constant compared with those that the column has at most. `None`: the
-    /// constant is no text, or no column of the type can be compared.
+    /// constant is not a text, or no column of the type can be compared.
     fn length_of(&self, constant: &ScalarValue) -> Option<Ordering> {
         let Self::Varchar(most) = self else {
             return None;

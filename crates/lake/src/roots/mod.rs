@@ -110,7 +110,7 @@ impl Root {
     /// The key of an object of this root by its URL, whether or not there is one.
     ///
     /// # Errors
-    /// It is no URL, or that of another root, or it could leave the root.
+    /// It is not a URL, or that of another root, or it could leave the root.
     pub fn object(&self, url: &str) -> Result<Path> {
         let normal = normal_url(url)?;
         let within = normal

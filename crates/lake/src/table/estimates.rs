@@ -158,7 +158,7 @@ pub(crate) fn estimated(
     estimated
 }
 
-/// What the partitions that have files tell of a key. `None`: the column is no key, or nothing is
+/// What the partitions that have files tell of a key. `None`: the column is not a key, or nothing is
 /// read. `rows`: about how many are read.
 fn of_key(parts: &[AnalyzedPart<'_>], key: usize, rows: usize) -> Option<ColumnStatistics> {
     let mut values: Vec<&ScalarValue> = Vec::new();

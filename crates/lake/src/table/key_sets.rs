@@ -196,7 +196,7 @@ impl<'a> Operand<'a> {
         })
     }
 
-    /// A constant as a value of the key. `None`: it is no constant, or of another type;
+    /// A constant as a value of the key. `None`: it is not a constant, or of another type;
     /// `Some(None)`: it is NULL.
     fn constant(&self, expr: &Expr) -> Option<Option<KeyValue>> {
         let Expr::Literal(scalar, _) = expr else {

@@ -110,7 +110,7 @@ pub fn partition_batch<'a, S: AsRef<str> + 'a>(
 /// The value of one partition key as the engine's scalar.
 ///
 /// # Errors
-/// A type without scalars, which is no partition key's.
+/// A type without scalars, which is not a partition key's.
 pub(crate) fn partition_value(batch: &RecordBatch, row: usize, key: usize) -> Result<ScalarValue> {
     ScalarValue::try_from_array(batch.column(key), row)
         .map_err(|e| Error::internal(format!("partition value cannot be read: {e}")))
@@ -132,7 +132,7 @@ pub fn matching(filters: &[Expr], partitions: &RecordBatch) -> Result<Vec<usize>
         let exact = is_constant(filter) || decided_by_partitions(filter, &keys);
         match evaluate(part, &schema, partitions) {
             Ok(matches) => {
-                // NULL is no match.
+                // NULL is not a match.
                 let matches = match matches.nulls() {
                     Some(_) => arrow::compute::prep_null_mask_filter(&matches),
                     None => matches,

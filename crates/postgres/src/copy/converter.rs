@@ -11,7 +11,7 @@ pub(super) struct Converter {
     encoding: &'static Encoding,
     /// The beginning of a character.
     rest: Vec<u8>,
-    /// Why the data behind what was converted is no text. It comes up once the lines before it are
+    /// Why the data behind what was converted is not a text. It comes up once the lines before it are
     /// read.
     error: Option<Error>,
     /// Nothing is converted any more.

@@ -244,7 +244,7 @@ impl Decoder {
             let number = records.line();
             let place = || format!("COPY {table}, line {number}");
             let Some(line) = line.map_err(|error| error.with_context(place()))? else {
-                // What comes after the last whole line was no text.
+                // What comes after the last whole line was not a text.
                 return match converter.as_mut().and_then(Converter::take_error) {
                     Some(error) => {
                         Err(error.with_context(format!("COPY {table}, line {}", number + 1)))
@@ -324,7 +324,7 @@ impl Decoder {
         let row = tuples.next();
         let place = format!("COPY {}, line {}", self.table, tuples.row());
         let Some(mut row) = row.map_err(|error| match tuples.row() {
-            // The header is no line.
+            // The header is not a line.
             0 => error,
             _ => error.with_context(place.clone()),
         })?
@@ -348,7 +348,7 @@ impl Decoder {
     }
 }
 
-/// Returns whether a text is no value of its column's type, rather than no text at all.
+/// Returns whether a text is not a value of its column's type, rather than no text at all.
 fn is_of_value(error: &Error) -> bool {
     let state = error.code().sqlstate();
     state.starts_with("22") && state != "22021"

@@ -294,7 +294,7 @@ impl List<'_> {
 }
 
 impl<'a> List<'a> {
-    /// Returns the lists that are its items; `None` if these are no lists.
+    /// Returns the lists that are its items; `None` if these are not lists.
     pub(super) fn inner(&self) -> Option<&List<'a>> {
         match &self.values.data {
             Data::List(inner) if !inner.vector => Some(inner),
@@ -302,7 +302,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Returns whether a row has an item that is no list. Without one, it is an empty array,
+    /// Returns whether a row has an item that is not a list. Without one, it is an empty array,
     /// whatever its lists.
     pub(super) fn has_items(&self, row: usize) -> bool {
         match self.inner() {

@@ -62,7 +62,7 @@ pub(super) fn put(
 ///
 /// # Errors
 ///
-/// It is no object id, where it is shown as one.
+/// It is not an object id, where it is shown as one.
 pub(super) fn put_integer(
     out: &mut BytesMut,
     values: &Ints<'_>,

@@ -95,7 +95,7 @@ impl Reader<'_> {
                 }
             }
         }
-        // The bytes up to the last character that is escaped, which is no blank to leave out.
+        // The bytes up to the last character that is escaped, which is not a blank to leave out.
         let mut escaped = 0;
         while let Some(next) = self.chars.next_if(|next| !matches!(next, ',' | '}')) {
             match next {

@@ -78,7 +78,7 @@ fn values(element: u32, items: Vec<Item>, input: Input) -> Result<Vec<Option<Val
 ///
 /// # Errors
 ///
-/// The text is no integer; its type does not have the number.
+/// The text is not an integer; its type does not have the number.
 fn integer(text: &str, type_oid: u32) -> Result<i64> {
     let (least, most) = match type_oid {
         oid::INT2 => (i64::from(i16::MIN), i64::from(i16::MAX)),

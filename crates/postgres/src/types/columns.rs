@@ -200,7 +200,7 @@ pub(crate) fn of_data_type(data_type: &DataType) -> PgType {
             if list_element(unwrapped(f.data_type())).is_none() {
                 return PgType::array_of(element);
             }
-            // A vector is no dimension of an array.
+            // A vector is not a dimension of an array.
             return match element.element {
                 0 => PgType::of(oid::JSON),
                 _ => element,

@@ -257,7 +257,7 @@ pub enum ColumnPlace {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateIndex {
     pub table: TableName,
-    /// Those of the index that are no expressions. Lower case.
+    /// Those of the index that are not expressions. Lower case.
     pub columns: Vec<String>,
 }
 

@@ -34,7 +34,7 @@ pub struct Insert {
     /// The rows take the place of those of the table.
     pub overwrite: bool,
     pub table: TableName,
-    /// `PARTITION (k = v)`: keys that have one value in all rows, and are no columns of the query.
+    /// `PARTITION (k = v)`: keys that have one value in all rows, and are not columns of the query.
     pub fixed: Vec<PartitionValue>,
     /// `PARTITION (k)`: keys whose values are the last columns of the query, in this order.
     pub dynamic: Vec<String>,

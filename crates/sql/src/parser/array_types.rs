@@ -120,7 +120,7 @@ impl Words<'_> {
         }
     }
 
-    /// Returns the place of the last token that is no continuation of a type's name, unless it is AS or
+    /// Returns the place of the last token that is not a continuation of a type's name, unless it is AS or
     /// `::`: then the word behind it is the type, such as `time`.
     fn before_continuations(&self, mut at: usize) -> Option<usize> {
         while CONTINUATIONS.iter().any(|word| self.is(at, word)) {

@@ -5,7 +5,7 @@ use super::cursor::char_position;
 use super::literal;
 use crate::lexer::{self, Token, TokenKind};
 
-/// Words before a name with a list of columns in parentheses, which is no call.
+/// Words before a name with a list of columns in parentheses, which is not a call.
 const BEFORE_LISTS: [&str; 8] = [
     "AS",
     "COPY",

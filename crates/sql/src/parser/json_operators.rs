@@ -58,7 +58,7 @@ pub(super) fn spelled(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     out
 }
 
-/// Returns whether a token that may end an operand is no keyword, which parameters follow. A type
+/// Returns whether a token that may end an operand is not a keyword, which parameters follow. A type
 /// behind `::` and a name behind a point may be spelled as one.
 fn is_no_keyword(token: &Token, before: Option<&Token>) -> bool {
     match token {

@@ -155,7 +155,7 @@ mod tests {
         for sql in [
             // The table of the inner WITH is small.
             format!("{many} WHERE x IN (WITH c13 AS (SELECT 1 AS x) SELECT a.x FROM c13 a, c13 b, c13 c)"),
-            // A table of a schema is no query of WITH.
+            // A table of a schema is not a query of WITH.
             format!("{many}, s.c13"),
             // A query that reads itself.
             "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t WHERE n < 5) SELECT * FROM t"

@@ -1,4 +1,4 @@
-//! Words that are no names without quotes.
+//! Words that are not names without quotes.
 //!
 //! `sqlparser` takes any word for a table's name and most for a column's, so that `SELECT FROM WHERE`
 //! would be a query of the table `where`. The words here are reserved in PostgreSQL, Athena and

@@ -72,7 +72,7 @@ pub(super) fn called(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 ///
 /// # Errors
 ///
-/// An item is no call of a function, or of one whose columns are not known.
+/// An item is not a call of a function, or of one whose columns are not known.
 pub(super) fn name_columns(factor: &mut TableFactor) -> Result<(), Unsupported> {
     let (args, ordinality, alias) = match factor {
         TableFactor::Table {

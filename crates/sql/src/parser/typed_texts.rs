@@ -12,7 +12,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 use super::query::is_word;
 use crate::words::is_blank;
 
-/// The types. A column has none of these names before a text: PostgreSQL's aliases are no texts.
+/// The types. A column has none of these names before a text: PostgreSQL's aliases are not texts.
 const TYPES: [&str; 9] = [
     "cidr", "inet", "macaddr", "oid", "pg_lsn", "regclass", "regproc", "regtype", "xid",
 ];
@@ -44,7 +44,7 @@ fn is_text(token: &Token) -> bool {
     )
 }
 
-/// Returns whether a name after a token is no type of a literal.
+/// Returns whether a name after a token is not a type of a literal.
 fn precedes_name(token: &Token) -> bool {
     matches!(token, Token::Period | Token::DoubleColon) || is_word(token, "AS")
 }

@@ -139,7 +139,7 @@ impl Names<'_> {
         self.table.partition_keys.iter().any(|key| key.name == name)
     }
 
-    /// Breaks if the name is that of a column, or of a hidden column, that is no partition key.
+    /// Breaks if the name is that of a column, or of a hidden column, that is not a partition key.
     fn check(&self, name: String) -> ControlFlow<String> {
         let is_column = || self.table.columns().any(|column| column.name == name);
         match !self.is_key(&name) && (name.starts_with('$') || is_column()) {

@@ -12,7 +12,7 @@ use lakegate_functions::{CommonType, of_one_type};
 /// The name of the function.
 pub(in crate::postgres) const COALESCE: &str = "coalesce";
 
-/// The function that `ARRAY[…]` is written as where an item is no constant.
+/// The function that `ARRAY[…]` is written as where an item is not a constant.
 pub(in crate::postgres) const ARRAY: &str = "make_array";
 
 /// Puts `coalesce` around the session's.

@@ -21,7 +21,7 @@ pub(super) fn functions() -> Vec<PgFunction> {
     vec![parse_ident.immutable()]
 }
 
-/// Returns the parts of a name, in lower case unless they are quoted; `None` if it is no name.
+/// Returns the parts of a name, in lower case unless they are quoted; `None` if it is not a name.
 /// `strict`: nothing else may follow it.
 fn parse(text: &str, strict: bool) -> Option<Vec<String>> {
     let mut parts = Vec::new();

@@ -41,7 +41,7 @@ pub(super) fn distance() -> Arc<ScalarUDF> {
 ///
 /// # Errors
 ///
-/// The text is no position.
+/// The text is not a position.
 pub(super) fn read(text: &str) -> Result<String, Error> {
     position(text).map(written)
 }
@@ -50,7 +50,7 @@ pub(super) fn read(text: &str) -> Result<String, Error> {
 ///
 /// # Errors
 ///
-/// The text is no position.
+/// The text is not a position.
 pub(super) fn key(text: &str) -> Result<String, Error> {
     position(text).map(|position| format!("{position:016x}"))
 }
@@ -59,7 +59,7 @@ pub(super) fn key(text: &str) -> Result<String, Error> {
 ///
 /// # Errors
 ///
-/// The text is no position.
+/// The text is not a position.
 fn position(text: &str) -> Result<u64, Error> {
     parse(text).ok_or_else(|| {
         let shown: String = text.chars().take(100).collect();

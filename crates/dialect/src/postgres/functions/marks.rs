@@ -112,7 +112,7 @@ fn cut(text: &str) -> String {
         .to_owned()
 }
 
-/// Returns the first byte of a text; one that is no character of its own as an octal number.
+/// Returns the first byte of a text; one that is not a character of its own as an octal number.
 fn first_byte(text: &str) -> String {
     match text.as_bytes().first() {
         Some(b'\\') if is_octal(text) => text.to_owned(),

@@ -1,5 +1,5 @@
 //! Operators that PostgreSQL does not have for the types of their operands are errors, and so are
-//! conditions that are no booleans:
+//! conditions that are not booleans:
 //!
 //! ```text
 //! id = name               operator does not exist: integer = text

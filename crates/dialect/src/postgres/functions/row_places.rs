@@ -6,7 +6,7 @@ use lakegate_error::{Code, Error};
 ///
 /// # Errors
 ///
-/// The text is no place.
+/// The text is not a place.
 pub(super) fn read(text: &str) -> Result<String, Error> {
     let (block, row) = parse(text).ok_or_else(|| invalid(text))?;
     Ok(format!("({block},{row})"))
@@ -16,7 +16,7 @@ pub(super) fn read(text: &str) -> Result<String, Error> {
 ///
 /// # Errors
 ///
-/// The text is no place.
+/// The text is not a place.
 pub(super) fn key(text: &str) -> Result<String, Error> {
     let (block, row) = parse(text).ok_or_else(|| invalid(text))?;
     Ok(format!("{block:08x}{row:04x}"))

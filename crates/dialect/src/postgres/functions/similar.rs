@@ -1,4 +1,4 @@
-//! Regular expressions of patterns of `SIMILAR TO` that are no constants.
+//! Regular expressions of patterns of `SIMILAR TO` that are not constants.
 
 use arrow::datatypes::DataType;
 use datafusion::error::Result;

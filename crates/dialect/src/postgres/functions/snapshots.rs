@@ -50,7 +50,7 @@ impl Snapshot {
 
 /// # Errors
 ///
-/// The text is no snapshot.
+/// The text is not a snapshot.
 fn read(argument: Option<&Cell<'static>>) -> Result<Snapshot, Error> {
     let text = argument.and_then(Cell::to_text).unwrap_or_default();
     Snapshot::parse(&text).ok_or_else(|| {

@@ -74,7 +74,7 @@ fn unistr(text: &str) -> Option<String> {
 /// Formats a size in the largest unit that leaves at least ten: `10 kB`. Halves are rounded away from zero,
 /// and what is less than half a unit is cut off first.
 ///
-/// `text`: the size in bytes, which may have a fraction. `None` if it is no number, or too large.
+/// `text`: the size in bytes, which may have a fraction. `None` if it is not a number, or too large.
 fn size_pretty(text: &str) -> Option<String> {
     /// Below this, a size is shown in bytes.
     const BYTES: u128 = 10 * 1024;

@@ -89,7 +89,7 @@ pub(super) fn argument(arg: &FunctionArg) -> Option<Expr> {
 ///
 /// # Errors
 ///
-/// The text is no query.
+/// The text is not a query.
 pub(super) fn query(text: &str) -> Result<Query, Error> {
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, text)
         .map_err(|e| Error::internal(e.to_string()))?;

@@ -351,7 +351,7 @@ fn within_list(key: &Expr, items: &[SelectItem]) -> ControlFlow<Error> {
     ControlFlow::Break(error)
 }
 
-/// Breaks if a key is a constant that is no number of a column.
+/// Breaks if a key is a constant that is not a number of a column.
 fn no_constant(key: &Expr, clause: &str) -> ControlFlow<Error> {
     let Expr::Value(key) = key else {
         return ControlFlow::Continue(());

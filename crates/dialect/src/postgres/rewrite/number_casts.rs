@@ -162,7 +162,7 @@ fn exactly(inner: &Expr) -> Option<Expr> {
     Some(build::cast(build::text(number), DataType::Numeric(size)))
 }
 
-/// Rounds a time of day, or an interval that is no literal, to its precision, which no type of the
+/// Rounds a time of day, or an interval that is not a literal, to its precision, which no type of the
 /// engine has.
 fn to_precision(expr: &mut Expr) {
     if times::typed_interval(expr, true).is_some() {

@@ -70,7 +70,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns a call that makes the regular expression of a pattern that is no constant.
+/// Returns a call that makes the regular expression of a pattern that is not a constant.
 fn computed(function: &str, pattern: &Expr, escape: Option<char>) -> Expr {
     let escape = escape.map(String::from).unwrap_or_default();
     build::call(function, vec![pattern.clone(), build::text(escape)])

@@ -25,7 +25,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     let Expr::CompoundFieldAccess { root, access_chain } = expr else {
         return Ok(());
     };
-    // A column after the name of its table is no subscript.
+    // A column after the name of its table is not a subscript.
     let is_subscript = |access: &AccessExpr| matches!(access, AccessExpr::Subscript(_));
     let is_slice =
         |access: &AccessExpr| matches!(access, AccessExpr::Subscript(Subscript::Slice { .. }));

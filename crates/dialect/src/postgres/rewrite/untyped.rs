@@ -97,7 +97,7 @@ pub(super) fn rewrite(expr: &mut Expr) {
                 BinaryOperator::BitwiseAnd | BinaryOperator::BitwiseOr | BinaryOperator::PGBitwiseXor,
             right,
         } => of_one_type(vec![left.as_mut(), right.as_mut()]),
-        // `<<` of network addresses takes texts that are no numbers.
+        // `<<` of network addresses takes texts that are not numbers.
         Expr::BinaryOp {
             op: BinaryOperator::PGBitwiseShiftLeft | BinaryOperator::PGBitwiseShiftRight,
             right,

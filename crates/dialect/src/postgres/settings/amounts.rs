@@ -58,7 +58,7 @@ impl Unit {
 ///
 /// # Errors
 ///
-/// The text is no number, or out of range.
+/// The text is not a number, or out of range.
 pub(super) fn whole(text: &str, unit: Unit) -> Result<f64, NoNumber> {
     let (number, rest) = leading(text, true).ok_or(NoNumber::None)?;
     // Not -0.
@@ -73,7 +73,7 @@ pub(super) fn whole(text: &str, unit: Unit) -> Result<f64, NoNumber> {
 ///
 /// # Errors
 ///
-/// The text is no number.
+/// The text is not a number.
 pub(super) fn real(text: &str) -> Result<f64, NoNumber> {
     let plain = text.trim_matches(is_space);
     let unsigned = plain.strip_prefix(['+', '-']).unwrap_or(plain);

@@ -1,6 +1,6 @@
 //! Between which numbers all values of an expression are, by the statistics of files.
 //!
-//! These bounds are no estimates: a footer that gives others than those of its file is wrong. So an
+//! These bounds are not estimates: a footer that gives others than those of its file is wrong. So an
 //! expression whose steps stay within the range of their type fails for no row of the files:
 //!
 //! ```text

@@ -39,7 +39,7 @@ pub(super) fn spread(
         true => {
             let scaled = variance.checked_mul(power_of_ten(digits)?)?;
             let root = scaled.isqrt();
-            // Halves are no squares.
+            // Halves are not squares.
             root + u128::from(scaled - root * root > root)
         }
         false => variance,

@@ -239,7 +239,7 @@ pub(super) fn root(number: i256, places: u32) -> Option<i256> {
         }
         root = next;
     }
-    // Halves are no squares.
+    // Halves are not squares.
     let rest = scaled.checked_sub(root.checked_mul(root)?)?;
     match rest > root {
         true => root.checked_add(one),

@@ -24,7 +24,7 @@ use crate::plans::estimates::{Leaves, MOST_LEAVES, Place};
 /// The most operators of a region, so that walking it takes little of the stack.
 const MOST_OPERATORS: usize = 4 * MOST_LEAVES;
 
-/// A condition of a join that is no equality of two columns. No part of it is one of AND.
+/// A condition of a join that is not an equality of two columns. No part of it is one of AND.
 #[derive(Debug, Clone)]
 pub(super) struct Condition {
     pub expression: Arc<dyn PhysicalExpr>,

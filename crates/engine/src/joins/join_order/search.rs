@@ -18,7 +18,7 @@ use crate::plans::estimates::{Leaves, LeavesHasher};
 /// The most pairs of parts that are looked at: some milliseconds.
 const MOST_PAIRS: usize = 10_000;
 
-/// The most sets of neighbours that are looked at, of which some are no parts.
+/// The most sets of neighbours that are looked at, of which some are not parts.
 const MOST_STEPS: usize = 100_000;
 
 /// The cheapest order of each part that was looked at.

@@ -232,7 +232,7 @@ impl Key {
     }
 
     /// Returns the keys of rows of a build side; `None` if that fails, for which the join has the
-    /// same error, or if there is no memory for keys that are no columns.
+    /// same error, or if there is no memory for keys that are not columns.
     fn values(&self, batches: &[RecordBatch], memory: &MemoryReservation) -> Option<Vec<ArrayRef>> {
         let is_column = self.build.is::<Column>();
         let keys = batches.iter().map(|batch| {

@@ -70,7 +70,7 @@ impl Searched {
     }
 }
 
-/// Returns a text argument as a column, of one row for a constant; `None` if it is no text.
+/// Returns a text argument as a column, of one row for a constant; `None` if it is not a text.
 pub(super) fn as_texts(value: &ColumnarValue) -> Result<Option<ArrayRef>> {
     let array = match value {
         ColumnarValue::Array(array) => ArrayRef::clone(array),

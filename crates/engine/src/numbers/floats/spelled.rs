@@ -82,7 +82,7 @@ impl ScalarUDFImpl for Spelled {
 ///
 /// # Errors
 ///
-/// Returns an error if a text is no number, or one that is out of range.
+/// Returns an error if a text is not a number, or one that is out of range.
 fn read(texts: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let options = CastOptions {
         safe: false,

@@ -15,7 +15,7 @@ use crate::plans::origins::{Origin, origin};
 const MAX_PARTS: usize = 256;
 
 /// Returns whether all values of an expression over the columns of a plan have the fractional digits of
-/// its type in PostgreSQL, too. False of what is no integer and no decimal, and where it is not known.
+/// its type in PostgreSQL, too. False of what is neither an integer nor a decimal, and where it is not known.
 pub(super) fn is_exact(value: &Expr, input: &LogicalPlan) -> bool {
     let mut search = Search {
         parts: MAX_PARTS,
@@ -36,7 +36,7 @@ pub(super) fn has_exact_values(value: &Expr, input: &LogicalPlan) -> bool {
     search.value(value, input)
 }
 
-/// Returns the fractional digits of a type; `None` if it is no integer and no decimal.
+/// Returns the fractional digits of a type; `None` if it is neither an integer nor a decimal.
 pub(super) fn scale(data_type: &DataType) -> Option<i16> {
     match data_type {
         DataType::Decimal128(_, scale @ 0..) => Some(i16::from(*scale)),

@@ -265,7 +265,7 @@ pub(super) enum Written {
 /// What is wrong with a text of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It is no number.
+    /// It is not a number.
     Syntax,
     /// It has more digits than are held.
     Range,

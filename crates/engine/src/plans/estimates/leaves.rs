@@ -4,7 +4,7 @@ use std::hash::Hasher;
 use std::iter::from_fn;
 
 /// The most leaves that joins may have. Twice as many bits as a word has cost little, and a
-/// query of more joins is no query of a person.
+/// query of more joins is not a query of a person.
 pub(crate) const MOST_LEAVES: usize = u128::BITS as usize;
 
 /// A column of a leaf.

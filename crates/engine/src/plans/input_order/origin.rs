@@ -1,7 +1,7 @@
 //! Finds the sort that decides the order of an operator's input, and carries its keys up to there.
 //!
 //! The order passes projections, aliases of relations, filters, limits, views, windows without keys,
-//! and set-returning functions ([`sets`]). A key that is no column of the sort's input is computed once below the sort, so that a
+//! and set-returning functions ([`sets`]). A key that is not a column of the sort's input is computed once below the sort, so that a
 //! volatile key has one value for each row. A projection that leaves out a key gets a hidden column
 //! for it.
 

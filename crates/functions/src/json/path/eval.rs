@@ -26,15 +26,15 @@ const ITEM_BYTES: usize = 64;
 /// Which of the errors of SQL/JSON it is that a value does not fit a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JsonMisfit {
-    /// An object has no such member, or what is asked for one is no object.
+    /// An object has no such member, or what is asked for one is not an object.
     Member,
     /// An array has no such item.
     Subscript,
-    /// What is no array.
+    /// What is not an array.
     Array,
-    /// What is no object.
+    /// What is not an object.
     Object,
-    /// The argument of a method is no number.
+    /// The argument of a method is not a number.
     Argument,
     /// The argument of `datetime()` is no text of a date or a time.
     Datetime,
@@ -42,7 +42,7 @@ pub enum JsonMisfit {
     DatetimeForm,
     /// The argument of `datetime()` has a number that is out of range.
     DatetimeRange,
-    /// The operand of a sign is no number.
+    /// The operand of a sign is not a number.
     Operand,
     /// An operand is not one number.
     Single,

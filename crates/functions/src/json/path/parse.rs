@@ -16,7 +16,7 @@ const MAX_DEPTH: usize = 32;
 impl Path {
     /// # Errors
     ///
-    /// The text is no path, or has what is not supported.
+    /// The text is not a path, or has what is not supported.
     pub(in crate::json) fn parse(text: &str) -> Result<Self> {
         Self::read(text, false)
     }
@@ -26,7 +26,7 @@ impl Path {
     ///
     /// # Errors
     ///
-    /// The text is no path, or has what is not supported.
+    /// The text is not a path, or has what is not supported.
     pub(in crate::json) fn parse_of_postgres(text: &str) -> Result<Self> {
         Self::read(text, true)
     }

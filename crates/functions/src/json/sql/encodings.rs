@@ -14,7 +14,7 @@ fn is_wide(call: &Call<'_>, row: usize) -> Option<bool> {
     Some(bits == 32)
 }
 
-/// What is no character becomes the replacement character.
+/// What is not a character becomes the replacement character.
 pub(super) fn decoded(call: &Call<'_>) -> Result<ArrayRef> {
     let column = &call.columns[0];
     let values = column.array.as_binary::<i32>();
@@ -41,7 +41,7 @@ pub(super) fn decoded(call: &Call<'_>) -> Result<ArrayRef> {
             false => {
                 let units = bytes.chunks(2).map(|unit| match unit {
                     [a, b] => u16::from_le_bytes([*a, *b]),
-                    // Half of a pair is no character.
+                    // Half of a pair is not a character.
                     _ => 0xD800,
                 });
                 let units = char::decode_utf16(units);

@@ -157,7 +157,7 @@ impl Jwt {
             return Err(Refused::Critical);
         }
         if let Some(typ) = &header.typ {
-            // A logout token or a DPoP proof has the same issuer, and is no login.
+            // A logout token or a DPoP proof has the same issuer, and is not a login.
             let lower = typ.to_ascii_lowercase();
             let kind = lower.strip_prefix("application/").unwrap_or(&lower);
             if kind != "jwt" && kind != "at+jwt" {

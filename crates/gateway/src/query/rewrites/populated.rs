@@ -67,7 +67,7 @@ pub(crate) async fn expanded(
 }
 
 /// # Errors
-/// The text is no query.
+/// The text is not a query.
 fn query_of(sql: &str) -> Result<ast::Query> {
     let parsed = lakegate_sql::parse(sql).map_err(|error| Error::invalid(error.said()))?;
     match parsed.into_iter().next().map(|parsed| parsed.statement) {

@@ -35,7 +35,7 @@ const ROW: &str = "\u{1}row";
 /// Replaces each `row.*` by the fields of the row. Returns `None` if there is none.
 ///
 /// # Errors
-/// A row cannot be planned; a value is no row; there are more or fewer names than fields, or too
+/// A row cannot be planned; a value is not a row; there are more or fewer names than fields, or too
 /// many rows.
 pub(crate) async fn expanded(
     state: &SessionState,
@@ -82,7 +82,7 @@ pub(crate) fn without_table(statement: &ast::Statement, error: &Error) -> Option
     stars.found.then_some(statement)
 }
 
-/// Makes calls of each `*` after a name that is no table.
+/// Makes calls of each `*` after a name that is not a table.
 struct Stars<'a> {
     missing: &'a str,
     found: bool,

@@ -29,7 +29,7 @@ use crate::query::rewrites::surrounding::Surrounding;
 /// The maximum number of SELECTs of a statement with the name of the same table as a row.
 const MAX_SELECTS: usize = 32;
 
-/// Returns the statement with a row in place of a name that is no column, wherever it is the name of a
+/// Returns the statement with a row in place of a name that is not a column, wherever it is the name of a
 /// table in FROM. `None` if it is nowhere, or if the row may be missing.
 pub(crate) async fn expanded(
     state: &SessionState,

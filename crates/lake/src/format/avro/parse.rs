@@ -28,7 +28,7 @@ pub(super) struct Parser {
 
 impl Parser {
     /// # Errors
-    /// The JSON is no type; it is recursive, or nests too deep.
+    /// The JSON is not a type; it is recursive, or nests too deep.
     pub(super) fn node(
         &mut self,
         json: &Value,

@@ -105,7 +105,7 @@ fn var_uint(bytes: &[u8]) -> Result<Option<(u64, usize)>> {
         if byte & 0x80 != 0 {
             return Ok(Some((value, index + 1)));
         }
-        // Zeros in front may be many; what is longer than this is no number of any writer.
+        // Zeros in front may be many; what is longer than this is not a number of any writer.
         if index > 15 {
             return Err(broken("a number is too long"));
         }

@@ -187,7 +187,7 @@ impl Fitter<'_> {
                 }
                 column.append_typed(typed)
             }
-            // What a decimal does not hold is NULL where that is no error.
+            // What a decimal does not hold is NULL where that is not an error.
             Ok(None) => {
                 column.append_null();
                 Ok(())

@@ -36,7 +36,7 @@ pub(super) fn parse(key: &str, text: &str) -> Result<Vec<Step>> {
     steps.ok_or_else(|| invalid(key, text, right))
 }
 
-/// `None`: it is no path.
+/// `None`: it is not a path.
 fn steps(text: &str) -> Option<Vec<Step>> {
     let symbols = Symbols::default();
     let mut cursor = Cursor::Text(Text::new(text.trim().as_bytes(), false, &symbols));

@@ -83,7 +83,7 @@ pub(in crate::format) fn keeps_order(file: &DataType, table: &DataType) -> bool 
     use DataType as T;
     match (file, table) {
         (T::Dictionary(_, value), table) => keeps_order(value, table),
-        // What is known of floating-point columns is no bound.
+        // What is known of floating-point columns is not a bound.
         (_, table) if table.is_floating() => false,
         (T::Timestamp(..), T::Timestamp(..) | T::Date32) | (T::Date32, T::Timestamp(..)) => true,
         (file, table) if file.is_decimal() => table.is_decimal(),

@@ -263,7 +263,7 @@ mod tests {
             (error.code(), meter.fetched())
         };
         assert_eq!(read(200_007).await, (Code::BytesScannedCutoff, FOOTER_HINT));
-        // Where there is room it is read, and is no footer.
+        // Where there is room it is read, and is not a footer.
         let (code, fetched) = read(200_008).await;
         assert_eq!(code, Code::BadData);
         assert!(fetched > 200_000);

@@ -81,7 +81,7 @@ pub(super) fn pages(bytes: &[u8]) -> Result<Vec<Page>> {
         };
         let mut walk = Walk::new(rest);
         walk.structure(&shapes::PAGE, &mut header)?;
-        // Without its sizes it is no page, but what some writers leave between column chunks.
+        // Without its sizes it is not a page, but what some writers leave between column chunks.
         let (Some(compressed), Some(uncompressed)) = (header.compressed, header.uncompressed)
         else {
             break;

@@ -178,7 +178,7 @@ fn bounds(
     let groups = || footer.metadata.row_groups().iter();
     let mins = converter.row_group_mins(groups()).ok()?;
     let maxes = converter.row_group_maxes(groups()).ok()?;
-    // A bound that is there, but is no value of the column's type, is not known.
+    // A bound that is there, but is not a value of the column's type, is not known.
     let known = |values: &ArrayRef, of: fn(&parquet::file::statistics::Statistics) -> bool| {
         groups().enumerate().all(|(row, group)| {
             let statistics = group

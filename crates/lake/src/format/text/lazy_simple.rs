@@ -156,7 +156,7 @@ impl Values {
                     let Some(key) = pair.next() else { continue };
                     self.count(map.key.leaves + map.value.leaves)?;
                     let is_null = key == self.options.null_format.as_bytes();
-                    // A key that is no value of its type is left out, as a map has no NULL for a
+                    // A key that is not a value of its type is left out, as a map has no NULL for a
                     // key.
                     if is_null
                         || !seen.insert(key)

@@ -11,7 +11,7 @@ use crate::format::properties::{Properties, invalid};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TextFormat {
     pub serde: TextSerDe,
-    /// Lines at the start of each file that are no rows (`skip.header.line.count`).
+    /// Lines at the start of each file that are not rows (`skip.header.line.count`).
     pub header_lines: u64,
 }
 

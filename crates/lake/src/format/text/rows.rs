@@ -64,7 +64,7 @@ impl Places {
     }
 }
 
-/// Why a line is no row. Its text is what an error says after the file and the line.
+/// Why a line is not a row. Its text is what an error says after the file and the line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(in crate::format) struct BadRow(pub String);

@@ -4,7 +4,7 @@
 use super::patterns::Pattern;
 use super::times;
 
-/// Why a text is no value of a column's type.
+/// Why a text is not a value of a column's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::format) enum Misfit {
     NotA,
@@ -38,7 +38,7 @@ pub(in crate::format) enum BinaryText {
     Raw,
 }
 
-/// How a SerDe reads text that is no string.
+/// How a SerDe reads text that is not a string.
 #[derive(Debug, Clone)]
 pub(in crate::format) struct ScalarRules {
     pub fractions: Fractions,

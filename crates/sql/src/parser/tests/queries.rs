@@ -283,7 +283,7 @@ fn select_into_makes_a_table() {
         assert_eq!(create.name.to_string(), table);
         assert_eq!(create.query.to_string(), query);
     }
-    // It is no word of a query's own.
+    // It is not a word of a query's own.
     assert_eq!(query("SELECT \"into\" FROM t"), "SELECT \"into\" FROM t");
     assert!(said("SELECT 1 INTO a.b.c.d").contains("too many dotted names"));
 }

@@ -1,4 +1,4 @@
-//! Files of older schemas, and files that are no catalogs.
+//! Files of older schemas, and files that are not catalogs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use std::time::Duration;
 

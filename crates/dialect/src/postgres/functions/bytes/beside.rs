@@ -133,7 +133,7 @@ fn beside(bytes: &mut Expr, other: &mut Expr, joins: bool, schema: &DFSchema) ->
 ///
 /// # Errors
 ///
-/// The text is no text form of bytes.
+/// The text is not a text form of bytes.
 fn literal(expr: &Expr) -> Result<Option<Expr>> {
     let Expr::Literal(value, _) = expr else {
         return Ok(None);

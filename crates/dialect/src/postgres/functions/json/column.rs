@@ -19,7 +19,7 @@ use super::write::write_string;
 use super::{Cell, is_json, is_of};
 use crate::postgres::pg_catalog::name_of_procedure;
 
-/// The types of numbers of objects and transactions, which are no numbers in JSON.
+/// The types of numbers of objects and transactions, which are not numbers in JSON.
 const OBJECTS: [&str; 4] = ["oid", "xid", "cid", "xid8"];
 
 /// The values of a column, with those of its parts.

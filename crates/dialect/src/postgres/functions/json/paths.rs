@@ -9,7 +9,7 @@ use super::{Cell, Form, Job, JsonFunction, Returns, document};
 type Answer = Result<Cell<'static>, Error>;
 
 /// Returns the items of a call's path; `None` if the value does not fit the path and the call says
-/// that this is no error.
+/// that this is not an error.
 fn items(job: Job, args: &[Cell<'static>], silent: bool) -> Result<Option<Vec<String>>, Error> {
     let text = |place: usize| args.get(place).and_then(Cell::to_text).unwrap_or_default();
     let path = JsonPath::parse(&text(1)).map_err(from_engine)?;

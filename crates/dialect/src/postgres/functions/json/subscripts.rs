@@ -96,7 +96,7 @@ impl ExprPlanner for JsonSubscripts {
     }
 }
 
-/// Returns PostgreSQL's name of a type that is no subscript.
+/// Returns PostgreSQL's name of a type that is not a subscript.
 fn name_of(data_type: &DataType) -> &'static str {
     match data_type {
         DataType::Boolean => "boolean",

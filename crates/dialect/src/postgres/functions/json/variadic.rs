@@ -26,7 +26,7 @@ impl Job {
 ///
 /// # Errors
 ///
-/// The argument is no array, or one of arrays; the function fails.
+/// The argument is not an array, or one of arrays; the function fails.
 fn with_items(args: &[Cell<'static>], build: impl FnOnce(&[Node<'_>]) -> Answer) -> Answer {
     let text = document(args);
     let node = parse(&text)?;

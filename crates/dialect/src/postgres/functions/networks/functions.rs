@@ -44,7 +44,7 @@ pub(in crate::postgres::functions) fn function(name: &'static str) -> Arc<Scalar
 
 /// # Errors
 ///
-/// The argument is no address.
+/// The argument is not an address.
 fn network_at(args: &[Cell<'static>], place: usize) -> Result<Network, Error> {
     let text = args.get(place).and_then(Cell::to_text);
     inet_of(&text.unwrap_or_default())

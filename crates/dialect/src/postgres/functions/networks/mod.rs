@@ -24,7 +24,7 @@ pub(super) use self::functions::{
 ///
 /// # Errors
 ///
-/// The text is no address.
+/// The text is not an address.
 pub(super) fn inet(text: &str) -> Result<String, Error> {
     Ok(inet_of(text)?.inet())
 }
@@ -33,7 +33,7 @@ pub(super) fn inet(text: &str) -> Result<String, Error> {
 ///
 /// # Errors
 ///
-/// The text is no address, or the address has bits that are not of its network.
+/// The text is not an address, or the address has bits that are not of its network.
 pub(super) fn cidr(text: &str) -> Result<String, Error> {
     let network = Network::read_cidr(text).ok_or_else(|| invalid("cidr", text))?;
     if network.start() != network {
@@ -48,7 +48,7 @@ pub(super) fn cidr(text: &str) -> Result<String, Error> {
 ///
 /// # Errors
 ///
-/// The text is no address.
+/// The text is not an address.
 pub(super) fn key(text: &str) -> Result<String, Error> {
     Ok(inet_of(text)?.key())
 }
@@ -57,7 +57,7 @@ pub(super) fn key(text: &str) -> Result<String, Error> {
 ///
 /// # Errors
 ///
-/// The text is no address.
+/// The text is not an address.
 pub(super) fn full_text(text: &str) -> Result<String, Error> {
     Ok(inet_of(text)?.cidr())
 }
@@ -66,7 +66,7 @@ pub(super) fn full_text(text: &str) -> Result<String, Error> {
 ///
 /// # Errors
 ///
-/// The text is no address of a device.
+/// The text is not an address of a device.
 pub(super) fn mac_address(text: &str) -> Result<String, Error> {
     let address = mac::read(text).ok_or_else(|| invalid("macaddr", text))?;
     Ok(mac::written(address))

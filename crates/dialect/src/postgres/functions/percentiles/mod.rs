@@ -152,7 +152,7 @@ fn places_in(lists: &ArrayRef, places: &Float64Array) -> Result<Vec<Option<Place
 ///
 /// # Errors
 ///
-/// The items are no numbers, or the query must stop.
+/// The items are not numbers, or the query must stop.
 fn of_numbers(
     lists: &ListArray,
     places: &[Option<Place>],

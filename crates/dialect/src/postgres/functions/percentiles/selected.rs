@@ -21,7 +21,7 @@ const DIGITS: usize = 1 << BITS;
 ///
 /// # Errors
 ///
-/// The list has fewer items, or its items are no numbers; the query must stop.
+/// The list has fewer items, or its items are not numbers; the query must stop.
 pub(super) fn pair(items: &ArrayRef, one: usize, other: usize) -> Result<(f64, f64)> {
     if items.len() <= ITEMS {
         let mut keys = keys(items)?;

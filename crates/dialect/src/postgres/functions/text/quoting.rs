@@ -16,7 +16,7 @@ pub fn quote_ident(name: &str) -> String {
     }
 }
 
-/// Returns whether a word is a keyword of PostgreSQL, or of the parser, that is no name.
+/// Returns whether a word is a keyword of PostgreSQL, or of the parser, that is not a name.
 fn is_reserved(name: &str) -> bool {
     use datafusion::sql::sqlparser::keywords::{
         ALL_KEYWORDS, ALL_KEYWORDS_INDEX, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_TABLE_ALIAS,

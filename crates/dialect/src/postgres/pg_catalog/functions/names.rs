@@ -50,7 +50,7 @@ fn type_oid(_: &Lookup, name: &str) -> std::result::Result<i64, Error> {
 ///
 /// # Errors
 ///
-/// It is no name.
+/// It is not a name.
 fn last_part(name: &str) -> std::result::Result<String, Error> {
     let last = split_name(name).and_then(|mut parts| parts.pop());
     last.ok_or_else(|| no_name(name))

@@ -48,7 +48,7 @@ fn of_name(name: &str) -> &'static [&'static StaticRow] {
 ///
 /// # Errors
 ///
-/// It is no name.
+/// It is not a name.
 pub(super) fn own_part(name: &str) -> Result<Option<String>, Error> {
     let parts = split_name(name).ok_or_else(|| no_name(name))?;
     Ok(match parts.as_slice() {
@@ -58,7 +58,7 @@ pub(super) fn own_part(name: &str) -> Result<Option<String>, Error> {
     })
 }
 
-/// Builds the error for a text that is no name.
+/// Builds the error for a text that is not a name.
 pub(super) fn no_name(text: &str) -> Error {
     let shown: String = text.chars().take(100).collect();
     Error::new(Code::InvalidName, "invalid name syntax")

@@ -282,7 +282,7 @@ pub(super) fn to_precision(expr: &mut Expr, digits: Option<u64>) -> bool {
 ///
 /// # Errors
 ///
-/// The text is no number, or needs more bytes than the type has.
+/// The text is not a number, or needs more bytes than the type has.
 fn object_id(text: &str, function: &str) -> Result<i64, Error> {
     let pg_type = function.trim_start_matches('$').trim_end_matches("_in");
     let number: i64 = text.trim().parse().map_err(|_| {

@@ -81,7 +81,7 @@ pub(super) fn has_undivided(items: &[Item]) -> bool {
     items.iter().any(|item| is_undivided(&item.expr))
 }
 
-/// Returns whether an expression with a set-returning function has names that are no columns.
+/// Returns whether an expression with a set-returning function has names that are not columns.
 fn is_undivided(expr: &Expr) -> bool {
     let names = walk_own_expressions(expr, |part| match part {
         Expr::CompoundFieldAccess { .. } | Expr::Lambda(_) => ControlFlow::Break(()),

@@ -1,4 +1,4 @@
-//! Names that are no columns, and fields of rows.
+//! Names that are not columns, and fields of rows.
 //!
 //! ```text
 //! current_user, session_user        current_user(), session_user()

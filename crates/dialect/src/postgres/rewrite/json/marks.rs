@@ -189,7 +189,7 @@ pub(super) fn put(expr: &mut Expr) {
                 .collect();
             of_any(&mut arguments)
         }
-        // The subquery of ANY is no value.
+        // The subquery of ANY is not a value.
         Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => {
             take_off(right);
             None

@@ -310,7 +310,7 @@ impl VisitorMut for Columns {
 }
 
 /// Returns whether an expression is a literal of a number, NULL or a parameter, which the type of a cast is
-/// that of. A text here is no number that a decimal has room for.
+/// that of. A text here is not a number that a decimal has room for.
 fn is_value(expr: &Expr) -> bool {
     match expr {
         Expr::Nested(inner) => is_value(inner),

@@ -148,7 +148,7 @@ impl VisitorMut for Shown {
                     *data_type = DataType::Numeric(size);
                     quote(literal);
                 }
-                // The engine's own cast says where a text is that is no number.
+                // The engine's own cast says where a text is that is not a number.
                 None if text_of(literal).is_some_and(|text| !is_number(text)) => {}
                 None => {
                     *is_shown = true;

@@ -278,7 +278,7 @@ fn integers_among_values_of_one_type_are_integers() {
         ),
         ("nullif(x, 0)", "nullif(x, (0)::INTEGER)"),
         ("gcd(x, 12)", "gcd(x, (12)::INTEGER)"),
-        // No integers, or numbers that are no values.
+        // No integers, or numbers that are not values.
         ("coalesce(x, 1.5, NULL, '2')", "coalesce(x, 1.5, NULL, '2')"),
         ("round(x, 2)", "round(x, 2)"),
         ("x + 1", "x + 1"),

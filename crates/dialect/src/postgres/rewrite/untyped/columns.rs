@@ -111,7 +111,7 @@ pub(in crate::postgres::rewrite) fn set_operation(query: &mut Query) -> Result<(
     Ok(())
 }
 
-/// Rejects a text that is no number beside the literal of one, which the engine would make a text.
+/// Rejects a text that is not a number beside the literal of one, which the engine would make a text.
 fn numbers_only(values: &[&mut Expr]) -> Result<(), Error> {
     let mut literals = values.iter().filter_map(|value| match &**value {
         Expr::Value(value) => Some(&value.value),

@@ -84,7 +84,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Returns the row of the relation that a name means. `is_relation`: the name is no column.
+    /// Returns the row of the relation that a name means. `is_relation`: the name is not a column.
     fn row_of(
         &mut self,
         name: &str,

@@ -122,7 +122,7 @@ impl<'a> Evaluation<'a, '_, '_> {
         Ok(found)
     }
 
-    /// All members of an item; in lax mode, what is no object has none.
+    /// All members of an item; in lax mode, what is not an object has none.
     pub(super) fn members_of(&self, item: Item<'a>) -> Evaluated<Vec<(Cow<'a, str>, Item<'a>)>> {
         match item {
             Item::Object(object) => self.members(object),

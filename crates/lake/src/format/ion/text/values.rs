@@ -1,4 +1,4 @@
-//! Values that are no words: texts, numbers, bytes and containers.
+//! Values that are not words: texts, numbers, bytes and containers.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use super::super::{strings, tokens};
 use super::{Kind, Result, Text, wrong};
 
 impl<'a> Text<'a> {
-    /// A value that is no word. `byte`: its first.
+    /// A value that is not a word. `byte`: its first.
     pub(super) fn value(&mut self, byte: u8) -> Result<Value<'a>> {
         match byte {
             b'"' => self.quoted(b"\"").map(Value::Text),

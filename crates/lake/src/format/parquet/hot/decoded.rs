@@ -108,7 +108,7 @@ where
     })
 }
 
-/// The type of as few bits as a file has for a decimal. `None`: the column is no decimal, or has as many.
+/// The type of as few bits as a file has for a decimal. `None`: the column is not a decimal, or has as many.
 pub(super) fn narrow_type(data_type: &DataType, of_file: Type) -> Option<DataType> {
     match (data_type, of_file) {
         (DataType::Decimal128(precision @ ..=9, scale), Type::INT32) => {

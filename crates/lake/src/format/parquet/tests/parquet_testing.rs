@@ -264,7 +264,7 @@ async fn pages_are_unpacked_however_they_are_packed() {
     );
 }
 
-/// Truncated bounds of texts and bytes rule nothing out that they should not, and are no answers.
+/// Truncated bounds of texts and bytes rule nothing out that they should not, and are not answers.
 #[tokio::test]
 async fn truncated_bounds_are_bounds_and_no_values() {
     let columns = [

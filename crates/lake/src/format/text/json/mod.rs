@@ -8,7 +8,7 @@
 //! | array where a struct is declared | fields by position | an error |
 //!
 //! Both: keys without a column are skipped, columns without a key and JSON's `null` are NULL, blank
-//! lines are no rows. Numbers are read from strings and strings from numbers and booleans. A
+//! lines are not rows. Numbers are read from strings and strings from numbers and booleans. A
 //! decimal is read exactly from its digits, a float may be `"NaN"` or `"Infinity"`. A timestamp is
 //! text (see [`times`](super::times)) or a number since the Unix epoch whose size says its unit
 //! (see [`epoch_micros`](super::scalars::epoch_micros)); a date may be a number of days. Binary is

@@ -7,7 +7,7 @@
 //! | column | the group of its position; as many groups as columns | the fields of its name |
 //!
 //! Both: a line that does not match is a row of NULLs. So is a column whose group takes no part in
-//! the match, or holds what is no value of the column's type (`-` in a number). Nested columns are
+//! the match, or holds what is not a value of the column's type (`-` in a number). Nested columns are
 //! refused. Grok's values lose the quotes around them, as the library java-grok does it, and of
 //! several groups for one column the first in the match counts; fields that are named go before
 //! patterns that are not.
