@@ -27,7 +27,7 @@ static FROM_UTF8: Page = Page {
     name: "from_utf8",
     section: SECTION,
     syntax: "from_utf8(varbinary[, replacement])",
-    sentence: "Returns the text of UTF-8, with a replacement in place of what is no UTF-8.",
+    sentence: "Returns the text of UTF-8, with a replacement in place of what is not UTF-8.",
     example: "from_utf8(from_hex('c3a9ff'), '?')",
     result: "é?",
 };
@@ -62,7 +62,7 @@ pub(super) fn entries() -> Vec<Entry> {
     ]
 }
 
-/// What takes the place of bytes that are no UTF-8.
+/// What takes the place of bytes that are not UTF-8.
 enum Replacements {
     Default,
     Texts(Texts),
@@ -148,7 +148,7 @@ fn from_utf8(call: &Call<'_>) -> Result<ArrayRef> {
     Ok(Arc::new(texts.finish()))
 }
 
-/// The number of bytes that are replaced together, at the start of bytes that are no UTF-8: a first
+/// The number of bytes that are replaced together, at the start of bytes that are not UTF-8: a first
 /// byte with those that may follow it, even if the sequence is too long or means no character.
 fn wrong(bytes: &[u8]) -> usize {
     let length = match bytes.first() {

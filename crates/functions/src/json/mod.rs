@@ -107,7 +107,7 @@ static ARRAY_LENGTH: Page = Page {
     name: "json_array_length",
     section: SECTION,
     syntax: "json_array_length(json)",
-    sentence: "Counts the elements of a JSON array; the result is NULL if the value is no array.",
+    sentence: "Counts the elements of a JSON array; the result is NULL if the value is not an array.",
     example: "json_array_length('[1, 2, 3]')",
     result: "3",
 };

@@ -123,7 +123,7 @@ fn part(
         call.work.step()?;
         let uri = urls.get(row).and_then(Uri::parse);
         let part = uri.map(|uri| of(&uri).unwrap_or_default());
-        // A byte that is no UTF-8 becomes a character of three.
+        // A byte that is not UTF-8 becomes a character of three.
         call.work
             .builds(part.map_or(0, |part| part.len().saturating_mul(3)))?;
         match part {
