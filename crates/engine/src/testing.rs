@@ -3,10 +3,15 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::array_value_to_string;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::{SessionConfig, SessionContext};
 
+use crate::optimize::physical_rules;
 use crate::{Engine, EngineOptions, Library};
 
 /// The same numbers for the same seed.
@@ -28,6 +33,22 @@ impl Random {
     pub(crate) fn of<'a>(&mut self, among: &[&'a str]) -> &'a str {
         among[self.below(among.len())]
     }
+}
+
+/// A session with two partitions, DataFusion's rules for logical plans and the engine's for physical ones.
+pub(crate) fn with_physical_rules() -> SessionContext {
+    let state = SessionStateBuilder::new()
+        .with_config(SessionConfig::new().with_target_partitions(2))
+        .with_default_features()
+        .with_physical_optimizer_rules(physical_rules())
+        .build();
+    SessionContext::new_with_state(state)
+}
+
+/// Returns the physical plan of a query.
+pub(crate) async fn physical_plan(context: &SessionContext, sql: &str) -> Arc<dyn ExecutionPlan> {
+    let frame = context.sql(sql).await.unwrap();
+    frame.create_physical_plan().await.unwrap()
 }
 
 /// Returns each row as a line: `1|NULL|a text|`.

@@ -201,24 +201,16 @@ impl ExecutionPlan for Remembering {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use datafusion::execution::SessionStateBuilder;
     use datafusion::physical_plan::joins::HashJoinExec;
     use datafusion::physical_plan::statistics::StatisticsContext;
     use datafusion::physical_plan::{collect, displayable};
-    use datafusion::prelude::{SessionConfig, SessionContext};
+    use datafusion::prelude::SessionContext;
 
     use super::*;
-    use crate::optimize::physical_rules;
-    use crate::testing::sorted_lines;
+    use crate::testing::{physical_plan, sorted_lines, with_physical_rules};
 
     async fn planned(sql: &str) -> Operator {
-        let state = SessionStateBuilder::new()
-            .with_config(SessionConfig::new().with_target_partitions(2))
-            .with_default_features()
-            .with_physical_optimizer_rules(physical_rules())
-            .build();
-        let frame = SessionContext::new_with_state(state).sql(sql).await;
-        frame.unwrap().create_physical_plan().await.unwrap()
+        physical_plan(&with_physical_rules(), sql).await
     }
 
     fn statistics(plan: &Operator) -> Arc<Statistics> {

@@ -15,7 +15,7 @@ use datafusion::physical_plan::{ExecutionPlan, collect, displayable};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::limits::stop::{PlanRun, stoppable};
-use crate::testing::sorted_lines;
+use crate::testing::{physical_plan, sorted_lines};
 
 /// A session with a table of this many rows, in batches of this many.
 async fn context(rows: usize, batch: usize) -> SessionContext {
@@ -32,11 +32,6 @@ async fn context(rows: usize, batch: usize) -> SessionContext {
     );
     context.sql(&rows).await.unwrap().collect().await.unwrap();
     context
-}
-
-async fn plan(context: &SessionContext, sql: &str) -> Arc<dyn ExecutionPlan> {
-    let plan = context.sql(sql).await.unwrap();
-    plan.create_physical_plan().await.unwrap()
 }
 
 /// How a plan is run.
@@ -162,10 +157,10 @@ async fn rows_of_grouping_sets_are_the_same_in_steps() {
     for from in ["rows", "rows WHERE c > 11", "rows WHERE c > 100"] {
         for sets in SETS {
             let sql = format!("SELECT a, b, {FUNCTIONS} FROM {from} GROUP BY {sets}");
-            let plain = plan(&context, &sql).await;
+            let plain = physical_plan(&context, &sql).await;
             let shown = displayable(plain.as_ref()).indent(true).to_string();
             let expected = rows(&context, plain).await;
-            let stepwise = stoppable(plan(&context, &sql).await).unwrap();
+            let stepwise = stoppable(physical_plan(&context, &sql).await).unwrap();
             assert!(format!("{stepwise:?}").contains("FinestGroups"), "{sql}");
             assert_eq!(
                 displayable(stepwise.as_ref()).indent(true).to_string(),
@@ -184,8 +179,8 @@ async fn rows_are_the_same_without_memory_and_where_no_step_pays() {
     let (mut refused, mut earlier) = (0, 0);
     for sets in SETS {
         let sql = format!("SELECT a, b, {FUNCTIONS} FROM rows GROUP BY {sets}");
-        let expected = rows(&context, plan(&context, &sql).await).await;
-        let roomy = stoppable(plan(&context, &sql).await).unwrap();
+        let expected = rows(&context, physical_plan(&context, &sql).await).await;
+        let roomy = stoppable(physical_plan(&context, &sql).await).unwrap();
         assert_eq!(rows(&context, Arc::clone(&roomy)).await, expected, "{sql}");
         for (batch, memory, pays) in [
             (1, usize::MAX, PLAIN.pays),
@@ -205,7 +200,7 @@ async fn rows_are_the_same_without_memory_and_where_no_step_pays() {
                 memory,
                 pays,
             };
-            let stepwise = stoppable(plan(&context, &sql).await).unwrap();
+            let stepwise = stoppable(physical_plan(&context, &sql).await).unwrap();
             let (given, times) = rows_by(&context, Arc::clone(&stepwise), &way).await;
             let shown = format!("{sql}, {batch} rows, {memory} bytes, {pays:?}");
             assert_eq!(given, expected, "{shown}");
@@ -233,7 +228,7 @@ async fn first_step_returns_each_group_once() {
         ("GROUPING SETS ((a, b), (), (), (b))", 8 * 4 + 1 + 1 + 4),
     ] {
         let sql = format!("SELECT a, b, count(*) FROM rows GROUP BY {sets}");
-        let stepwise = stoppable(plan(&context, &sql).await).unwrap();
+        let stepwise = stoppable(physical_plan(&context, &sql).await).unwrap();
         rows(&context, Arc::clone(&stepwise)).await;
         let returned = of_first_step(&stepwise).unwrap();
         // In each of two partitions.
@@ -252,7 +247,7 @@ async fn other_aggregations_stay() {
         "SELECT a, array_agg(x) FROM rows GROUP BY ROLLUP (a)",
         "SELECT a, first_value(x ORDER BY x) FROM rows GROUP BY ROLLUP (a)",
     ] {
-        let stepwise = stoppable(plan(&context, sql).await).unwrap();
+        let stepwise = stoppable(physical_plan(&context, sql).await).unwrap();
         assert!(!format!("{stepwise:?}").contains("FinestGroups"), "{sql}");
     }
 }

@@ -11,7 +11,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::*;
 use crate::limits::stop::{PlanRun, stoppable};
-use crate::testing::sorted_lines;
+use crate::testing::{physical_plan, sorted_lines};
 
 const ROWS: i64 = 60_000;
 
@@ -56,11 +56,6 @@ fn context() -> SessionContext {
     context
 }
 
-async fn plan(context: &SessionContext, sql: &str) -> Operator {
-    let plan = context.sql(sql).await.unwrap();
-    plan.create_physical_plan().await.unwrap()
-}
-
 /// Returns the rows of a plan in order. `bytes`: that the pool has.
 async fn rows(context: &SessionContext, plan: Operator, bytes: usize) -> Result<Vec<String>> {
     let task = TaskContext::from(context);
@@ -96,10 +91,10 @@ async fn groups_are_the_same_whatever_the_order_of_rows() {
         ("own", false),
     ] {
         let sql = format!("SELECT {key}, {FUNCTIONS} FROM rows GROUP BY {key}");
-        let plain = plan(&context, &sql).await;
+        let plain = physical_plan(&context, &sql).await;
         let shown = displayable(plain.as_ref()).indent(true).to_string();
         let expected = rows(&context, plain, usize::MAX).await.unwrap();
-        let near = stoppable(plan(&context, &sql).await).unwrap();
+        let near = stoppable(physical_plan(&context, &sql).await).unwrap();
         assert!(format!("{near:?}").contains("NearGroups"), "{sql}");
         assert_eq!(displayable(near.as_ref()).indent(true).to_string(), shown);
         let found = rows(&context, Arc::clone(&near), usize::MAX).await.unwrap();
@@ -120,10 +115,10 @@ async fn groups_of_other_forms_are_the_same() {
         "SELECT near, sum(x) FROM rows WHERE x = 5 GROUP BY near",
         "SELECT near, avg(x) AS a FROM rows GROUP BY near HAVING sum(x) > 3000 ORDER BY a",
     ] {
-        let expected = rows(&context, plan(&context, sql).await, usize::MAX)
+        let expected = rows(&context, physical_plan(&context, sql).await, usize::MAX)
             .await
             .unwrap();
-        let near = stoppable(plan(&context, sql).await).unwrap();
+        let near = stoppable(physical_plan(&context, sql).await).unwrap();
         assert!(format!("{near:?}").contains("NearGroups"), "{sql}");
         assert_eq!(
             rows(&context, near, usize::MAX).await.unwrap(),
@@ -143,7 +138,7 @@ async fn other_aggregations_stay() {
         "SELECT near, array_agg(x) FROM rows GROUP BY near",
         "SELECT count(*) FROM rows",
     ] {
-        let other = stoppable(plan(&context, sql).await).unwrap();
+        let other = stoppable(physical_plan(&context, sql).await).unwrap();
         assert!(!format!("{other:?}").contains("NearGroups"), "{sql}");
     }
 }
@@ -153,7 +148,7 @@ async fn first_step_needs_no_memory() {
     let context = context();
     // The last step has none.
     let sql = "SELECT near, sum(x) FROM rows GROUP BY near";
-    let near = stoppable(plan(&context, sql).await).unwrap();
+    let near = stoppable(physical_plan(&context, sql).await).unwrap();
     let first = Arc::clone(first_step(&near).unwrap());
     let found = rows(&context, first, 0).await.unwrap();
     assert!(found.len() >= ROWS as usize / 4);

@@ -14,7 +14,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::*;
 use crate::limits::stop::{PlanRun, stoppable};
-use crate::testing::sorted_lines;
+use crate::testing::{physical_plan, sorted_lines};
 
 const ROWS: i64 = 80_000;
 
@@ -70,11 +70,6 @@ fn context(batch: i64) -> SessionContext {
     let table = MemTable::try_new(schema, partitions).unwrap();
     context.register_table("rows", Arc::new(table)).unwrap();
     context
-}
-
-async fn plan(context: &SessionContext, sql: &str) -> Operator {
-    let plan = context.sql(sql).await.unwrap();
-    plan.create_physical_plan().await.unwrap()
 }
 
 /// A pool that has no memory for the numbers of texts.
@@ -155,10 +150,10 @@ async fn groups_by_numbers_of_texts_are_the_same() {
         let context = context(batch);
         for (keys, is_numbered) in KEYS {
             let sql = format!("SELECT {keys}, {FUNCTIONS} FROM rows GROUP BY {keys}");
-            let plain = plan(&context, &sql).await;
+            let plain = physical_plan(&context, &sql).await;
             let shown = displayable(plain.as_ref()).indent(true).to_string();
             let expected = rows(&context, plain, roomy()).await;
-            let numbered = stoppable(plan(&context, &sql).await).unwrap();
+            let numbered = stoppable(physical_plan(&context, &sql).await).unwrap();
             assert!(format!("{numbered:?}").contains("NumberedTexts"), "{sql}");
             let displayed = displayable(numbered.as_ref()).indent(true).to_string();
             assert_eq!(displayed, shown);
@@ -175,8 +170,8 @@ async fn groups_are_the_same_without_memory_for_numbers() {
     let context = context(5000);
     for (keys, _) in KEYS {
         let sql = format!("SELECT {keys}, {FUNCTIONS} FROM rows GROUP BY {keys}");
-        let expected = rows(&context, plan(&context, &sql).await, roomy()).await;
-        let numbered = stoppable(plan(&context, &sql).await).unwrap();
+        let expected = rows(&context, physical_plan(&context, &sql).await, roomy()).await;
+        let numbered = stoppable(physical_plan(&context, &sql).await).unwrap();
         let found = rows(&context, numbered, Arc::new(Refusing::default())).await;
         assert_eq!(found, expected, "{sql}");
     }
@@ -193,8 +188,8 @@ async fn groups_of_other_forms_are_the_same() {
         "SELECT kind, short, year, sum(x) FROM rows GROUP BY ROLLUP (kind, short, year)",
         "SELECT kind, upper(short) AS u, sum(x) FROM rows GROUP BY kind, upper(short) HAVING sum(x) > 9",
     ] {
-        let expected = rows(&context, plan(&context, sql).await, roomy()).await;
-        let numbered = stoppable(plan(&context, sql).await).unwrap();
+        let expected = rows(&context, physical_plan(&context, sql).await, roomy()).await;
+        let numbered = stoppable(physical_plan(&context, sql).await).unwrap();
         assert_eq!(rows(&context, numbered, roomy()).await, expected, "{sql}");
     }
 }
@@ -207,7 +202,7 @@ async fn other_aggregations_stay() {
         "SELECT count(kind) FROM rows",
         "SELECT kind, array_agg(x) FROM rows GROUP BY kind",
     ] {
-        let other = stoppable(plan(&context, sql).await).unwrap();
+        let other = stoppable(physical_plan(&context, sql).await).unwrap();
         assert!(!format!("{other:?}").contains("NumberedTexts"), "{sql}");
     }
 }

@@ -160,21 +160,12 @@ pub(super) fn index(expression: &Arc<dyn PhysicalExpr>) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use datafusion::execution::SessionStateBuilder;
-    use datafusion::prelude::{SessionConfig, SessionContext};
-
     use super::*;
-    use crate::optimize::physical_rules;
+    use crate::testing::{physical_plan, with_physical_rules};
 
     /// Returns the estimate for the first column of a query.
     async fn first(sql: &str) -> Distinct {
-        let state = SessionStateBuilder::new()
-            .with_config(SessionConfig::new().with_target_partitions(2))
-            .with_default_features()
-            .with_physical_optimizer_rules(physical_rules())
-            .build();
-        let frame = SessionContext::new_with_state(state).sql(sql).await;
-        let plan = frame.unwrap().create_physical_plan().await.unwrap();
+        let plan = physical_plan(&with_physical_rules(), sql).await;
         distinct(&plan, 0).unwrap()
     }
 

@@ -23,6 +23,7 @@ use futures::StreamExt;
 use lakegate_error::{Code, from_engine};
 
 use super::*;
+use crate::testing::physical_plan;
 
 /// Each of these runs for hours. `many` and `wide` have numbers `x` and keys `k`, each of which
 /// many rows share.
@@ -114,11 +115,6 @@ async fn context() -> SessionContext {
     context
 }
 
-async fn plan(context: &SessionContext, sql: &str) -> Arc<dyn ExecutionPlan> {
-    let planned = context.sql(sql).await.unwrap();
-    planned.create_physical_plan().await.unwrap()
-}
-
 fn task(context: &SessionContext, run: Arc<PlanRun>) -> Arc<TaskContext> {
     let task = TaskContext::from(context);
     let config = task.session_config().clone().with_extension(run);
@@ -156,7 +152,7 @@ async fn stopped_after(context: &SessionContext, plan: Arc<dyn ExecutionPlan>) -
 async fn exploding_operators_stop_within_a_second() {
     let context = context().await;
     for (operator, sql) in EXPLODING {
-        let plan = stoppable(plan(&context, sql).await).unwrap();
+        let plan = stoppable(physical_plan(&context, sql).await).unwrap();
         let shown = displayable(plan.as_ref()).indent(false).to_string();
         assert!(
             shown.contains(operator),
@@ -176,7 +172,7 @@ async fn exploding_operators_stop_within_a_second() {
 async fn exploding_operators_yield_to_other_tasks() {
     let context = context().await;
     for (_, sql) in EXPLODING {
-        let plan = stoppable(plan(&context, sql).await).unwrap();
+        let plan = stoppable(physical_plan(&context, sql).await).unwrap();
         let run = PlanRun::new(Arc::default(), ());
         let running = tokio::spawn(collect(plan, task(&context, run)));
         let (mut longest, began) = (Duration::ZERO, ThreadTime::now());
@@ -223,10 +219,10 @@ async fn operators_are_shown_and_give_rows_as_without() {
         "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 50) SELECT n FROM r ORDER BY n",
         "SELECT x, (SELECT max(x) FROM few) AS m, row_number() OVER (ORDER BY x) AS r FROM few ORDER BY x",
     ] {
-        let plain = plan(&context, sql).await;
+        let plain = physical_plan(&context, sql).await;
         let expected = displayable(plain.as_ref()).indent(true).to_string();
         let expected_rows = collect(plain, context.task_ctx()).await.unwrap();
-        let wrapped = stoppable(plan(&context, sql).await).unwrap();
+        let wrapped = stoppable(physical_plan(&context, sql).await).unwrap();
         assert_eq!(
             displayable(wrapped.as_ref()).indent(true).to_string(),
             expected
@@ -346,7 +342,7 @@ async fn quick_operators_are_not_given_more_rows_than_their_functions_may_make()
     crate::limits::bounded::bound(&mut state, |_| false).unwrap();
     let context = SessionContext::new_with_state(state);
     let sql = "SELECT max(length(repeat('x', 60000 + CAST(value % 2 AS int)))) FROM generate_series(1, 40000)";
-    let plan = stoppable(plan(&context, sql).await).unwrap();
+    let plan = stoppable(physical_plan(&context, sql).await).unwrap();
     let run = PlanRun::new(Arc::default(), ());
     let rows = collect(plan, task(&context, run)).await.unwrap();
     assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);

@@ -11,7 +11,7 @@ use lakegate_error::{Code, from_engine};
 use super::values::Stepwise;
 use super::*;
 use crate::limits::stop::{stoppable, stoppable_as_it_is};
-use crate::testing::lines;
+use crate::testing::{lines, physical_plan};
 
 const ROWS: &str = "CREATE TABLE rows AS
     SELECT value AS x,
@@ -42,11 +42,6 @@ async fn context(batch_size: usize, bytes: usize) -> SessionContext {
     let context = SessionContext::new_with_state(state);
     context.sql(ROWS).await.unwrap().collect().await.unwrap();
     context
-}
-
-async fn plan(context: &SessionContext, sql: &str) -> Operator {
-    let plan = context.sql(sql).await.unwrap();
-    plan.create_physical_plan().await.unwrap()
 }
 
 async fn rows(context: &SessionContext, plan: Operator) -> Result<Vec<String>> {
@@ -127,9 +122,9 @@ async fn values_are_those_of_the_windows_of_the_plan() {
     for batch_size in [1, 3, 64, 8192] {
         let context = context(batch_size, 1 << 30).await;
         for sql in &statements {
-            let expected = stoppable_as_it_is(plan(&context, sql).await).unwrap();
+            let expected = stoppable_as_it_is(physical_plan(&context, sql).await).unwrap();
             assert!(!is_replaced(&expected), "{sql}");
-            let quick = stoppable(plan(&context, sql).await).unwrap();
+            let quick = stoppable(physical_plan(&context, sql).await).unwrap();
             assert!(is_replaced(&quick), "{sql}");
             assert_eq!(
                 displayable(quick.as_ref()).indent(true).to_string(),
@@ -161,9 +156,9 @@ async fn values_do_not_depend_on_where_batches_end() {
             let sql = format!(
                 "SELECT x, sum(i) OVER ({keys}), dense_rank() OVER ({keys}), count(f) OVER ({keys}) FROM rows"
             );
-            let expected = stoppable_as_it_is(plan(&context, &sql).await).unwrap();
+            let expected = stoppable_as_it_is(physical_plan(&context, &sql).await).unwrap();
             let expected = rows(&context, expected).await.unwrap();
-            let quick = stoppable(plan(&context, &sql).await).unwrap();
+            let quick = stoppable(physical_plan(&context, &sql).await).unwrap();
             assert!(is_replaced(&quick), "{sql}");
             assert_eq!(rows(&context, quick).await.unwrap(), expected, "{sql}");
         }
@@ -186,7 +181,7 @@ async fn other_windows_stay() {
         "lead(i) OVER (ORDER BY x), sum(i) OVER (ORDER BY x)",
     ] {
         let sql = format!("SELECT {call} FROM rows");
-        let same = stoppable(plan(&context, &sql).await).unwrap();
+        let same = stoppable(physical_plan(&context, &sql).await).unwrap();
         assert!(!is_replaced(&same), "{sql}");
         assert_eq!(rows(&context, same).await.unwrap().len(), 300, "{sql}");
     }
@@ -202,7 +197,7 @@ async fn there_may_be_no_rows() {
         "ORDER BY x ROWS UNBOUNDED PRECEDING",
     ] {
         let sql = format!("SELECT sum(i) OVER ({window}) FROM rows WHERE x % 400 = 399");
-        let quick = stoppable(plan(&context, &sql).await).unwrap();
+        let quick = stoppable(physical_plan(&context, &sql).await).unwrap();
         assert!(is_replaced(&quick), "{sql}");
         assert!(rows(&context, quick).await.unwrap().is_empty(), "{sql}");
     }
@@ -218,13 +213,13 @@ async fn a_sum_that_does_not_fit_is_an_error() {
         "PARTITION BY x % 2",
     ] {
         let sql = format!("SELECT sum(b) OVER ({window}) FROM {large}");
-        let quick = stoppable(plan(&context, &sql).await).unwrap();
+        let quick = stoppable(physical_plan(&context, &sql).await).unwrap();
         assert!(is_replaced(&quick), "{sql}");
         let error = from_engine(rows(&context, quick).await.unwrap_err());
         assert_eq!(error.code(), Code::NumericOutOfRange, "{sql}: {error}");
     }
     let sql = format!("SELECT sum(b) OVER (PARTITION BY x ORDER BY b) FROM {large} WHERE x < 9");
-    let quick = stoppable(plan(&context, &sql).await).unwrap();
+    let quick = stoppable(physical_plan(&context, &sql).await).unwrap();
     let sums = rows(&context, quick).await.unwrap();
     assert!(
         sums.contains(&"9223372036854775008|".to_owned()),
@@ -238,14 +233,14 @@ async fn rows_without_values_are_of_the_pool() {
     let context = context(8192, 16 << 20).await;
     let series = "generate_series(1, 2000000) s (n)";
     let sql = format!("SELECT n, sum(n) OVER () FROM {series}");
-    let quick = stoppable(plan(&context, &sql).await).unwrap();
+    let quick = stoppable(physical_plan(&context, &sql).await).unwrap();
     assert!(is_replaced(&quick), "{sql}");
     let error = from_engine(rows(&context, quick).await.unwrap_err());
     assert_eq!(error.code(), Code::OutOfMemory, "{error}");
     let sql = format!(
         "SELECT max(s) FROM (SELECT sum(n) OVER (ROWS UNBOUNDED PRECEDING) AS s FROM {series}) q"
     );
-    let quick = stoppable(plan(&context, &sql).await).unwrap();
+    let quick = stoppable(physical_plan(&context, &sql).await).unwrap();
     assert!(is_replaced(&quick), "{sql}");
     assert_eq!(rows(&context, quick).await.unwrap(), ["2000001000000|"]);
     assert_eq!(context.runtime_env().memory_pool.reserved(), 0);
@@ -254,7 +249,8 @@ async fn rows_without_values_are_of_the_pool() {
 #[tokio::test]
 async fn large_partitions_are_returned_in_batches() {
     let context = context(64, 1 << 30).await;
-    let quick = stoppable(plan(&context, "SELECT x, max(x) OVER () FROM rows").await).unwrap();
+    let quick =
+        stoppable(physical_plan(&context, "SELECT x, max(x) OVER () FROM rows").await).unwrap();
     let batches = collect(quick, context.task_ctx()).await.unwrap();
     assert!(batches.iter().all(|batch| batch.num_rows() <= 64));
     assert_eq!(
@@ -298,7 +294,7 @@ async fn integers_decimals_and_times_need_no_accumulator() {
     ] {
         for window in ["ORDER BY x", "PARTITION BY p"] {
             let sql = format!("SELECT {call} OVER ({window}) FROM rows");
-            let plan = plan(&context, &sql).await;
+            let plan = physical_plan(&context, &sql).await;
             assert_eq!(is_stepwise(&plan), Some(stepwise), "{sql}");
         }
     }

@@ -1,28 +1,16 @@
 #![allow(clippy::unwrap_used)]
-use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::Operator as Comparison;
 use datafusion::physical_expr::expressions::{BinaryExpr, lit};
 use datafusion::physical_plan::displayable;
-use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::*;
-use crate::optimize::physical_rules;
+use crate::testing::{physical_plan, with_physical_rules};
 
 const LEFT: &str = "(VALUES (1, 'a'), (2, 'b'), (2, NULL), (NULL, 'c')) l(k, x)";
 const RIGHT: &str = "(VALUES (2, 7), (2, 8), (3, 9), (NULL, 10)) r(j, y)";
 
-fn context() -> SessionContext {
-    let state = SessionStateBuilder::new()
-        .with_config(SessionConfig::new().with_target_partitions(2))
-        .with_default_features()
-        .with_physical_optimizer_rules(physical_rules())
-        .build();
-    SessionContext::new_with_state(state)
-}
-
 async fn plan(sql: &str) -> Operator {
-    let frame = context().sql(sql).await.unwrap();
-    frame.create_physical_plan().await.unwrap()
+    physical_plan(&with_physical_rules(), sql).await
 }
 
 /// Returns the first operator of a plan of which this is true.
@@ -133,7 +121,13 @@ async fn plans_have_no_passages_and_the_same_rows() {
         let plan = plan(&sql).await;
         let shown = displayable(plan.as_ref()).indent(false).to_string();
         assert!(!shown.contains("Passage"), "{shown}");
-        let batches = context().sql(&sql).await.unwrap().collect().await.unwrap();
+        let batches = with_physical_rules()
+            .sql(&sql)
+            .await
+            .unwrap()
+            .collect()
+            .await
+            .unwrap();
         let mut rows = Vec::new();
         for batch in batches {
             for row in 0..batch.num_rows() {
