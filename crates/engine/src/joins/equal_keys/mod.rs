@@ -82,7 +82,8 @@ fn is_compared(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Interval(_)) || arrays::is_keyed(data_type)
 }
 
-/// Returns whether a function may make arrays, or values of a library's type, of other values.
+/// Returns whether a function may make arrays, intervals, or values of a library's type, of other
+/// values.
 fn makes_keyed(function: &str) -> bool {
     function.contains("array")
         || function.contains("json")
@@ -91,7 +92,7 @@ fn makes_keyed(function: &str) -> bool {
         || function.contains("lsn")
         || matches!(
             function,
-            "$cidr_in" | "$tid_in" | "broadcast" | "hostmask" | "set_masklen"
+            "$cidr_in" | "$tid_in" | "broadcast" | "hostmask" | "set_masklen" | time::AGE
         )
         || matches!(
             function,
