@@ -178,9 +178,8 @@ impl Comparable {
         let column = |field: &Field| is_compared(field.data_type()) || (self.0)(field).is_some();
         expressions::has_values(plan, column, |expr| match expr {
             Expr::Literal(value, _) => is_compared(&value.data_type()),
-            Expr::Cast(cast) => is_compared(cast.field.data_type()),
             Expr::ScalarFunction(call) => makes_keyed(call.func.name()),
-            _ => false,
+            expr => expressions::cast_type(expr).is_some_and(is_compared),
         })
     }
 
