@@ -54,6 +54,7 @@ mod queries;
 mod removals;
 mod serdes;
 mod staleness;
+mod statement_states;
 mod statistics;
 mod stopping;
 mod temporary;

@@ -131,9 +131,12 @@ mod tests {
     use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
 
     use super::*;
+    use crate::time::order_of;
 
     fn shelf() -> Arc<Shelf> {
-        Shelf::new(SessionStateBuilder::new().with_default_features().build())
+        let mut made = SessionStateBuilder::new().with_default_features().build();
+        read_dates(&mut made, DateOrder::Mdy);
+        Shelf::new(made)
     }
 
     /// Returns catalogs with one of this name.
@@ -163,6 +166,8 @@ mod tests {
         let fresh = shelf.take(named("b"));
         let options = |state: &SessionState| format!("{:?}", state.config_options());
         assert_eq!(options(&second), options(&fresh));
+        // No text of the options has the order.
+        assert_eq!(order_of(second.config_options()), DateOrder::Mdy);
         let start = second.execution_props().query_execution_start_time;
         assert!(start.unwrap() > DateTime::UNIX_EPOCH);
     }

@@ -82,10 +82,14 @@ fn makes_zoned(expr: &Expr) -> bool {
         // themselves.
         Expr::ScalarFunction(call) => {
             let name = call.func.name();
+            // Such as the time at which the server began.
+            let is_zoned = || call.func.return_type(&[]).is_ok_and(|of| has_zone(&of));
             name.starts_with("to_timestamp")
+                || (call.args.is_empty() && is_zoned())
                 || matches!(
                     name,
                     "now"
+                        | "make_timestamptz"
                         | truncated_dates::NAME
                         | STATEMENT_TIMESTAMP
                         | CLOCK_TIMESTAMP
@@ -465,4 +469,30 @@ fn in_subquery(expr: Expr, schema: &DFSchema, session: &Arc<str>) -> Result<Tran
     Ok(Transformed::yes(Expr::InSubquery(InSubquery::new(
         expr, subquery, negated,
     ))))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use datafusion::error::DataFusionError;
+    use datafusion::logical_expr::{
+        ColumnarValue, LogicalPlanBuilder, Volatility, create_udf, lit,
+    };
+
+    use super::*;
+
+    #[test]
+    fn functions_without_arguments_make_times_with_a_zone() {
+        let naive = DataType::Timestamp(TimeUnit::Microsecond, None);
+        for (of, is_concerned) in [(zoned(&"UTC".into()), true), (naive, false)] {
+            let call = |_: &[ColumnarValue]| -> Result<ColumnarValue> {
+                Err(DataFusionError::Internal("called".to_owned()))
+            };
+            let began = create_udf("began", Vec::new(), of, Volatility::Stable, Arc::new(call));
+            let rows = LogicalPlanBuilder::empty(true);
+            let later = rows.filter(began.call(Vec::new()).gt(lit("2024-01-01")));
+            let later = later.unwrap().build().unwrap();
+            assert_eq!(concerns(&later).unwrap(), is_concerned);
+        }
+    }
 }

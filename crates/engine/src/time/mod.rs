@@ -95,6 +95,8 @@ use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 pub(crate) use date_bounds::DateBounds;
 pub use date_order::DateOrder;
+#[cfg(test)]
+pub(crate) use date_order::order_of;
 pub(crate) use date_order::read_dates;
 pub(crate) use date_series::register_date_series;
 pub use day_times::end_of_day;

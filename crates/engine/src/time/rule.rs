@@ -18,6 +18,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::ages::AGE;
 use super::date_order::{DateOrder, order_of};
 use super::input::{MAX_DIGITS, TimeOfText, is_read};
 use super::types::{in_microseconds, with_texts};
@@ -208,7 +209,8 @@ fn digits_after_point(text: &str) -> i8 {
     i8::try_from(digits.saturating_sub(exponent).max(0)).unwrap_or(i8::MAX)
 }
 
-/// Returns whether a plan has nanoseconds, or casts that are evaluated here.
+/// Returns whether a plan may have nanoseconds, intervals that are made of other values, or casts that
+/// are evaluated here.
 fn concerns(plan: &LogicalPlan) -> Result<bool> {
     let has_columns = |node: &LogicalPlan| match node {
         LogicalPlan::TableScan(scan) => has_nanoseconds(&scan.projected_schema),
@@ -227,7 +229,9 @@ fn is_done_here(expr: &Expr) -> bool {
             let data_type = value.data_type();
             matches!(data_type, DataType::Interval(_)) || in_microseconds(&data_type).is_some()
         }
-        Expr::ScalarFunction(call) => is_asked_for(call) || call.func.name() == "date_part",
+        Expr::ScalarFunction(call) => {
+            is_asked_for(call) || matches!(call.func.name(), "date_part" | AGE)
+        }
         Expr::BinaryExpr(binary) => matches!(binary.op, Operator::Plus | Operator::Minus),
         _ => false,
     }

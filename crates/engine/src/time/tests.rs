@@ -301,6 +301,31 @@ async fn intervals_are_compared_by_their_length() {
 }
 
 #[tokio::test]
+async fn ages_are_compared_by_their_length_in_plans_without_other_intervals() {
+    // 1 month, 30 days, 30 days and 5 hours.
+    let age =
+        "age_between(make_timestamp(2020, m, d, h, 0, 0), make_timestamp(2020, 1, 1, 0, 0, 0))";
+    let rows_of = "(VALUES (1, 2, 1, 0), (2, 1, 31, 0), (3, 1, 31, 5)) v(n, m, d, h)";
+    let month =
+        "age_between(make_timestamp(2020, 2, 1, 0, 0, 0), make_timestamp(2020, 1, 1, 0, 0, 0))";
+    for (sql, expected) in [
+        (
+            format!("count(*) FROM {rows_of} WHERE {age} = {month}"),
+            "2",
+        ),
+        (format!("n FROM {rows_of} WHERE {age} > {month}"), "3"),
+        (format!("n FROM {rows_of} ORDER BY {age} DESC LIMIT 1"), "3"),
+        (
+            format!("n FROM (SELECT max({age}) AS a FROM {rows_of}) x JOIN {rows_of} ON {age} = a"),
+            "3",
+        ),
+    ] {
+        let shown = rows(&format!("SELECT {sql}")).await;
+        assert_eq!(shown, [expected], "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn bins_begin_at_their_origin() {
     for (select, expected) in [
         (

@@ -82,7 +82,8 @@ fn is_compared(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Interval(_)) || arrays::is_keyed(data_type)
 }
 
-/// Returns whether a function may make arrays, or values of a library's type, of other values.
+/// Returns whether a function may make arrays, intervals, or values of a library's type, of other
+/// values.
 fn makes_keyed(function: &str) -> bool {
     function.contains("array")
         || function.contains("json")
@@ -91,7 +92,7 @@ fn makes_keyed(function: &str) -> bool {
         || function.contains("lsn")
         || matches!(
             function,
-            "$cidr_in" | "$tid_in" | "broadcast" | "hostmask" | "set_masklen"
+            "$cidr_in" | "$tid_in" | "broadcast" | "hostmask" | "set_masklen" | time::AGE
         )
         || matches!(
             function,
@@ -177,9 +178,8 @@ impl Comparable {
         let column = |field: &Field| is_compared(field.data_type()) || (self.0)(field).is_some();
         expressions::has_values(plan, column, |expr| match expr {
             Expr::Literal(value, _) => is_compared(&value.data_type()),
-            Expr::Cast(cast) => is_compared(cast.field.data_type()),
             Expr::ScalarFunction(call) => makes_keyed(call.func.name()),
-            _ => false,
+            expr => expressions::cast_type(expr).is_some_and(is_compared),
         })
     }
 

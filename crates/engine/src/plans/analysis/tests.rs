@@ -1,10 +1,17 @@
 #![allow(clippy::unwrap_used)]
 use arrow::datatypes::DataType;
 use datafusion::catalog::MemoryCatalogProviderList;
-use datafusion::common::{JoinType, ScalarValue};
+use datafusion::common::{JoinType, ScalarValue, Spans};
 use datafusion::functions::expr_fn::{coalesce, nullif};
-use datafusion::functions_aggregate::expr_fn::sum;
-use datafusion::logical_expr::{LogicalPlanBuilder, cast, col, exists, lit, try_cast, when};
+use datafusion::functions_aggregate::expr_fn::{array_agg, sum};
+use datafusion::functions_nested::expr_fn::{array_transform, make_array};
+use datafusion::functions_window::row_number::row_number;
+use datafusion::logical_expr::dml::InsertOp;
+use datafusion::logical_expr::logical_plan::builder::LogicalTableSource;
+use datafusion::logical_expr::{
+    ExprFunctionExt, LogicalPlanBuilder, Subquery, cast, col, exists, in_subquery, lambda, lit,
+    scalar_subquery, try_cast, when,
+};
 
 use super::*;
 use crate::{Names, PlanSettings, StatementState};
@@ -116,10 +123,81 @@ fn samples() -> Vec<(u32, LogicalPlan)> {
         .collect()
 }
 
+/// Returns plans with a cast in each place that an expression may be in.
+fn casts_in_all_places() -> Vec<LogicalPlan> {
+    let number = || col("column1");
+    let whole = || cast(col("column2"), DataType::Int32);
+    let is_whole = || whole().gt(lit(0_i32));
+    let ordered = || vec![whole().sort(true, false)];
+    let built = |rows: Result<LogicalPlanBuilder>| rows.unwrap().build().unwrap();
+    let listed = || rows().project([whole().alias("value")]);
+    let below = || Arc::new(built(listed()));
+    let one = || rows().project([lit(1_i32).alias("value")]);
+    let lateral = LogicalPlan::Subquery(Subquery {
+        subquery: below(),
+        outer_ref_columns: Vec::new(),
+        spans: Spans::new(),
+    });
+    let nested = || exists(Arc::new(built(rows().filter(exists(below())))));
+    let list = make_array(vec![number()]);
+    let transformed = array_transform(list, lambda(["x"], cast(lit(2.5_f64), DataType::Int32)));
+    let table = || {
+        let schema = Arc::clone(rows().schema().inner());
+        Arc::new(LogicalTableSource::new(schema))
+    };
+    let expected = sum(number()).filter(is_whole()).build().unwrap();
+    let gathered = array_agg(number()).order_by(ordered()).build().unwrap();
+    let numbered = row_number().partition_by(vec![whole()]).build().unwrap();
+    let sorted = row_number().order_by(ordered()).build().unwrap();
+    let none = Vec::<Expr>::new;
+    let plans = [
+        listed(),
+        rows().filter(is_whole()),
+        rows().filter(transformed.is_not_null()),
+        rows().sort(ordered()),
+        rows().limit_by_expr(None, Some(cast(lit(2.5_f64), DataType::Int64))),
+        rows().distinct_on(vec![whole()], vec![number()], None),
+        rows().aggregate([whole()], none()),
+        rows().aggregate(none(), [expected]),
+        rows().aggregate(none(), [gathered]),
+        rows().window([numbered]),
+        rows().window([sorted]),
+        one().and_then(|left| left.join_on(built(Ok(rows())), JoinType::Inner, [is_whole()])),
+        LogicalPlanBuilder::values(vec![vec![cast(lit(2.5_f64), DataType::Int32)]]),
+        one().and_then(|rows| rows.union(built(listed()))),
+        one().and_then(|rows| rows.to_recursive_query("r".to_owned(), built(listed()), false)),
+        rows().project([scalar_subquery(below()).alias("value")]),
+        rows().filter(in_subquery(number(), below())),
+        rows().filter(exists(below())),
+        rows().filter(nested()),
+        rows().sort([nested().sort(true, false)]),
+        one().and_then(|rows| {
+            let lateral = LogicalPlanBuilder::from(lateral).alias("l")?.build()?;
+            rows.join_on(lateral, JoinType::Inner, [lit(true)])
+        }),
+        listed().and_then(|rows| rows.explain(false, false)),
+        LogicalPlanBuilder::from(crate::barrier::barrier("d.v", built(listed()))).limit(1, None),
+        LogicalPlanBuilder::scan_with_filters("t", table(), None, vec![is_whole()]),
+        LogicalPlanBuilder::insert_into(built(listed()), "t", table(), InsertOp::Append),
+    ];
+    plans.into_iter().map(built).collect()
+}
+
+#[test]
+fn kinds_are_found_in_all_places() {
+    let bare = rows().build().unwrap();
+    assert_eq!(Found::of(&bare).unwrap().kinds & CAST, 0);
+    for plan in casts_in_all_places() {
+        let found = Found::of(&plan).unwrap();
+        assert_eq!(found.kinds & CAST, CAST, "{}", plan.display_indent());
+    }
+}
+
 #[test]
 fn plans_are_those_of_all_rules() {
     let state = state();
-    for (_, plan) in samples() {
+    let samples = samples().into_iter().map(|(_, plan)| plan);
+    for plan in samples.chain(casts_in_all_places()) {
         let (analyzer, options) = (state.analyzer(), state.config_options());
         let all = analyzer.execute_and_check(plan.clone(), options, |_, _| {});
         let all = all.map_err(|error| error.to_string());
@@ -180,4 +258,35 @@ fn a_rule_that_needs_more_than_it_says_is_noticed() {
     let found = Found::of(&one).unwrap();
     let made = by_kinds(&rules, one, found, &ConfigOptions::new());
     assert_eq!(made.is_err(), cfg!(debug_assertions));
+    if let Err(error) = made {
+        let error = error.to_string();
+        assert!(error.contains("divisors changes a plan"), "{error}");
+    }
+}
+
+#[test]
+fn a_rule_that_refuses_more_than_it_says_is_noticed() {
+    #[derive(Debug)]
+    struct Strict;
+
+    impl AnalyzerRule for Strict {
+        fn analyze(&self, _: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+            Err(DataFusionError::Plan("not this one".to_owned()))
+        }
+
+        fn name(&self) -> &str {
+            "refused_casts"
+        }
+    }
+
+    let one = LogicalPlanBuilder::empty(true).project([lit(1_i64)]);
+    let one = one.unwrap().build().unwrap();
+    let rules: [Arc<dyn AnalyzerRule + Send + Sync>; 1] = [Arc::new(Strict)];
+    let found = Found::of(&one).unwrap();
+    let made = by_kinds(&rules, one, found, &ConfigOptions::new());
+    assert_eq!(made.is_err(), cfg!(debug_assertions));
+    if let Err(error) = made {
+        let error = error.to_string();
+        assert!(error.contains("refused_casts refuses a plan"), "{error}");
+    }
 }

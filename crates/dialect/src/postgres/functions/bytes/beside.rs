@@ -39,17 +39,37 @@ use super::{Kind, function, is_bytes, like};
 use crate::postgres::bytea::bytea_of;
 use crate::postgres::functions::refused_operators::is_short;
 
-/// Functions that return bytes, whose plans the rule looks at.
-const OF_BYTES: [&str; 9] = [
+/// Functions that return bytes of other values, whose plans the rule looks at: PostgreSQL's and those of
+/// Trino's language that its sessions have.
+const OF_BYTES: [&str; 28] = [
     "bytea_in",
     "convert_to",
     "decode",
+    "from_base32",
+    "from_base64",
+    "from_base64url",
+    "from_hex",
+    "hmac_md5",
+    "hmac_sha1",
+    "hmac_sha256",
+    "hmac_sha512",
+    "murmur3",
     "set_bit",
     "set_byte",
+    "sha1",
     "sha224",
     "sha256",
     "sha384",
     "sha512",
+    "spooky_hash_v2_32",
+    "spooky_hash_v2_64",
+    "st_asbinary",
+    "to_big_endian_32",
+    "to_big_endian_64",
+    "to_ieee754_32",
+    "to_ieee754_64",
+    "to_utf8",
+    "xxhash64",
 ];
 
 /// Functions of values of any type that write them as texts.
