@@ -42,7 +42,7 @@ pub use names::relations::{check as check_names, with_shown_names};
 pub use numbers::decimal_texts::number as exact_decimal;
 pub use numbers::integer_literals::LITERAL;
 pub use numbers::open_numerics::{OPEN_NUMERIC, without_long_literals};
-pub use numbers::shown_digits::with_shown_digits;
+pub use numbers::shown_digits::{with_shown_digits, with_stated_casts};
 pub use plans::analysis::analyzed;
 pub use plans::early_types::early_schema;
 pub use plans::expressions::{

@@ -13,7 +13,8 @@ use lakegate_dialect::postgres::pg_catalog::{self, PgCatalog};
 use lakegate_dialect::postgres::{NamedApart, sorts_by_number};
 use lakegate_engine::{
     LargeValues, Names, PlanSettings, StatementState, check_names, early_schema, with_equal_parts,
-    with_offsets, with_shown_digits, with_shown_names, without_full_lists, without_long_literals,
+    with_offsets, with_shown_digits, with_shown_names, with_stated_casts, without_full_lists,
+    without_long_literals,
 };
 use lakegate_error::{Result, from_engine};
 use lakegate_lake::meter::QueryStores;
@@ -306,6 +307,7 @@ impl Planning {
             let plan = without_long_literals(plan).map_err(from_engine)?;
             return analyzed(&self.state, plan);
         }
+        let plan = with_stated_casts(plan).map_err(from_engine)?;
         let plan = analyzed(&self.state, plan)?;
         with_shown_digits(plan, self.state.aggregate_functions()).map_err(from_engine)
     }

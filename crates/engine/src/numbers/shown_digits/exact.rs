@@ -7,6 +7,7 @@ use datafusion::logical_expr::{
     Cast, Expr, ExprSchemable, LogicalPlan, Operator, WindowFunctionDefinition,
 };
 
+use super::stated::is_stated;
 use super::tree::{is_open, open_value, operation};
 use crate::plans::expressions;
 use crate::plans::origins::{Origin, origin};
@@ -130,14 +131,14 @@ impl Search {
         if from.is_string() || from.is_floating() {
             return true;
         }
-        if from.is_null() {
+        if from.is_null() || is_stated(&cast.field) {
             return true;
         }
         match scale(&from) {
             // Only the statement has casts to fewer digits.
             Some(of) if of > places => true,
-            Some(of) if of == places => self.value(&cast.expr, input),
             Some(_) if is_rounded(&cast.expr) => true,
+            Some(of) if of == places => self.value(&cast.expr, input),
             Some(_) if !self.needs_digits => self.value(&cast.expr, input),
             // The engine casts integers to decimals without a fraction beside an operator.
             Some(_) => from.is_integer() && !self.is_merged,
@@ -199,9 +200,12 @@ impl Search {
 }
 
 /// Returns whether a value is rounded to the digits that the cast around it gives it.
-fn is_rounded(value: &Expr) -> bool {
+pub(super) fn is_rounded(value: &Expr) -> bool {
     match expressions::without_alias(value) {
-        Expr::ScalarFunction(call) => matches!(call.func.name(), "round" | "trunc"),
+        // With the number of digits.
+        Expr::ScalarFunction(call) => {
+            matches!(call.func.name(), "round" | "trunc") && call.args.len() > 1
+        }
         _ => false,
     }
 }

@@ -1,5 +1,6 @@
 //! The function that calculates the digits of numbers, a row at a time.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -117,6 +118,12 @@ fn calculated(node: &Node, leaves: &[Leaf], row: usize) -> Result<Option<Digits>
             Some(number) => number.negated().map(Some).ok_or_else(too_large),
             None => Ok(None),
         },
+        Node::Absolute(operand) => match calculated(operand, leaves, row)? {
+            Some(number) if number.value.is_negative() => {
+                number.negated().map(Some).ok_or_else(too_large)
+            }
+            number => Ok(number),
+        },
         Node::Calculated(op, left, right) => {
             let left = calculated(left, leaves, row)?;
             let right = calculated(right, leaves, row)?;
@@ -167,6 +174,27 @@ fn calculated(node: &Node, leaves: &[Leaf], row: usize) -> Result<Option<Digits>
             }
             Ok(None)
         }
+        Node::Extreme(wanted, nodes) => {
+            let mut found: Option<Digits> = None;
+            for node in nodes {
+                let Some(number) = calculated(node, leaves, row)? else {
+                    continue;
+                };
+                found = match found {
+                    Some(found) if compared(number, found)? != *wanted => Some(found),
+                    _ => Some(number),
+                };
+            }
+            Ok(found)
+        }
+        Node::Unless(value, other) => {
+            let value = calculated(value, leaves, row)?;
+            let other = calculated(other, leaves, row)?;
+            match (value, other) {
+                (Some(value), Some(other)) if compared(value, other)?.is_eq() => Ok(None),
+                (value, _) => Ok(value),
+            }
+        }
         Node::Case(branches, otherwise) => {
             for (condition, branch) in branches {
                 if leaves.get(*condition).is_some_and(|leaf| leaf.is_true(row)) {
@@ -179,6 +207,10 @@ fn calculated(node: &Node, leaves: &[Leaf], row: usize) -> Result<Option<Digits>
             }
         }
     }
+}
+
+fn compared(number: Digits, other: Digits) -> Result<Ordering> {
+    number.compared(other).ok_or_else(too_large)
 }
 
 /// Returns a variance as `numeric_stddev_internal` of `numeric.c` does; `None` if it has too many digits.

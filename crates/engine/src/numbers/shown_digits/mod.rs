@@ -10,18 +10,25 @@
 //! ```
 //!
 //! A column of the result that is a quotient, an average, a variance, a text or a floating-point number that
-//! becomes a `numeric`, or is calculated of these, is calculated once more at the top of the plan, as
-//! PostgreSQL does it, and becomes a text of the digits of its value. The endpoint shows it as a
-//! `numeric`. Sorts, groups, joins and conditions read the decimals.
+//! becomes a `numeric`, one of several values with different digits, or is calculated of these, is
+//! calculated once more at the top of the plan, as PostgreSQL does it, and becomes a text of the digits of
+//! its value. The endpoint shows it as a `numeric`. Sorts, groups, joins and conditions read the decimals.
 //!
-//! Columns whose operands do not tell how many digits PostgreSQL's have, such as those of subqueries
-//! with quotients of their own, stay decimals.
+//! What passes rows on, such as a subquery, a join or a UNION, passes on the values that the column is
+//! calculated from, too. DISTINCT and groups have one text for each key.
+//!
+//! Columns whose operands do not tell how many digits PostgreSQL's have, such as sums of quotients, stay
+//! decimals.
 
 mod exact;
 mod function;
+mod passed;
 mod place;
+mod stated;
 mod sums;
+mod texts;
 mod tree;
 mod value;
 
 pub use self::place::with_shown_digits;
+pub use self::stated::with_stated_casts;

@@ -1,5 +1,5 @@
 //! Where the digits of a result are calculated: above the sorts and limits of its query, from values
-//! that the projection below them passes up.
+//! that the projection below them passes up. `passed.rs` has the other operators between them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,18 +9,22 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    AggregateUDF, Cast, Expr, Limit, LogicalPlan, Projection, Sort, SubqueryAlias, cast,
+    AggregateUDF, Distinct, Expr, Limit, LogicalPlan, Projection, Sort, SubqueryAlias,
 };
 
-use super::function;
 use super::tree::{At, Builder, Node};
+use super::{function, texts};
 use crate::plans::expressions;
 
 /// The aggregate functions of a session, by name.
 pub(super) type Functions = HashMap<String, Arc<AggregateUDF>>;
 
+/// How many columns of subqueries are looked for.
+const MAX_GRAFTS: usize = 64;
+
 /// Returns an analysed plan whose columns show each `numeric` with the digits that PostgreSQL shows, as
-/// far as these are known. The columns with other digits than their type are texts with a mark.
+/// far as these are known. The columns with other digits than their type are texts with a mark. The texts
+/// of numbers have these digits, too.
 ///
 /// `functions`: the aggregate functions of the session.
 ///
@@ -28,21 +32,14 @@ pub(super) type Functions = HashMap<String, Arc<AggregateUDF>>;
 ///
 /// Returns an error if the columns cannot be planned.
 pub fn with_shown_digits(plan: LogicalPlan, functions: &Functions) -> Result<LogicalPlan> {
+    let mut finder = Finder::new(functions);
+    let plan = texts::with_shown_texts(plan, &mut finder)?;
     let fields = plan.schema().fields().iter().enumerate();
     let shown = fields.filter(|(_, field)| may_differ(field.data_type()));
-    let wanted: Vec<Wanted> = shown
-        .map(|(place, _)| Wanted {
-            place,
-            is_read: false,
-        })
-        .collect();
+    let wanted: Vec<Wanted> = shown.map(|(place, _)| Wanted::at(place)).collect();
     if wanted.is_empty() {
         return Ok(plan);
     }
-    let mut finder = Finder {
-        functions,
-        columns: 0,
-    };
     let Some((below, found)) = finder.found(&plan, &wanted)? else {
         return Ok(plan);
     };
@@ -55,16 +52,9 @@ pub fn with_shown_digits(plan: LogicalPlan, functions: &Functions) -> Result<Log
     let mut columns = Vec::with_capacity(plan.schema().fields().len());
     for (place, (qualifier, field)) in plan.schema().iter().enumerate() {
         columns.push(match trees.remove(&place) {
-            Some(Found {
-                tree,
-                leaves,
-                is_text,
-            }) => {
+            Some(Found { tree, leaves, .. }) => {
                 let leaves = leaves.into_iter().map(Expr::Column).collect();
-                let digits = match is_text {
-                    true => cast(function::text(tree, leaves), field.data_type().clone()),
-                    false => function::number(tree, leaves),
-                };
+                let digits = function::number(tree, leaves);
                 digits.alias_qualified(qualifier.cloned(), field.name())
             }
             None => Expr::Column(Column::from((qualifier, field))),
@@ -73,40 +63,98 @@ pub fn with_shown_digits(plan: LogicalPlan, functions: &Functions) -> Result<Log
     Projection::try_new(columns, Arc::new(below)).map(LogicalPlan::Projection)
 }
 
-/// Returns whether a column may have other digits than its type says: a decimal, or the text of one.
-fn may_differ(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Decimal128(_, 1..)) || data_type.is_string()
+/// Returns whether a column may have other digits than its type says.
+pub(super) fn may_differ(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Decimal128(_, 1..))
 }
 
 /// A column whose digits are looked for.
 #[derive(Debug, Clone, Copy)]
-struct Wanted {
-    place: usize,
+pub(super) struct Wanted {
+    pub(super) place: usize,
     /// Whether an operator above reads the decimal.
-    is_read: bool,
+    pub(super) is_read: bool,
+    /// Whether it is wanted also if all its values have the digits of its type.
+    pub(super) is_any: bool,
+    /// Whether it is one of several values of one type, with the engine's cast to that type.
+    pub(super) is_merged: bool,
+}
+
+impl Wanted {
+    pub(super) fn at(place: usize) -> Self {
+        Self {
+            place,
+            is_read: false,
+            is_any: false,
+            is_merged: false,
+        }
+    }
+
+    /// Returns the column at a place of a plan below, which an operator reads.
+    pub(super) fn read_at(place: usize) -> Self {
+        Self {
+            is_read: true,
+            ..Self::at(place)
+        }
+    }
 }
 
 /// How a column is calculated.
-struct Found {
-    tree: Node,
+pub(super) struct Found {
+    pub(super) tree: Node,
     /// The columns that the leaves of the tree name.
-    leaves: Vec<Column>,
-    /// Whether the column is a text of the number.
-    is_text: bool,
+    pub(super) leaves: Vec<Column>,
+    /// Whether its digits differ from those of its type.
+    pub(super) differs: bool,
 }
 
-/// A plan with more columns at its end, and how each wanted column is calculated from them.
-type Extended = (LogicalPlan, Vec<Option<Found>>);
+/// A plan with more columns, and how each wanted column is calculated from them.
+pub(super) type Extended = (LogicalPlan, Vec<Option<Found>>);
 
-struct Finder<'a> {
-    functions: &'a Functions,
+/// Finds what columns are calculated from.
+pub(super) struct Finder<'a> {
+    pub(super) functions: &'a Functions,
     /// How many columns were added.
     columns: usize,
+    /// How many columns of subqueries are still looked for.
+    grafts: usize,
 }
 
-impl Finder<'_> {
+impl<'a> Finder<'a> {
+    pub(super) fn new(functions: &'a Functions) -> Self {
+        Self {
+            functions,
+            columns: 0,
+            grafts: MAX_GRAFTS,
+        }
+    }
+
+    /// Returns a name for a column that is added.
+    pub(super) fn name(&mut self) -> String {
+        let name = format!("$digits:{}", self.columns);
+        self.columns += 1;
+        name
+    }
+
+    /// Returns a plan that passes on what a column of it, which others read, is calculated from; `None` if
+    /// that is not known, or if the column has the digits of its type.
+    pub(super) fn grafted(
+        &mut self,
+        plan: &LogicalPlan,
+        place: usize,
+    ) -> Option<(LogicalPlan, Found)> {
+        self.grafts = self.grafts.checked_sub(1)?;
+        let wanted = [Wanted::read_at(place)];
+        let (plan, mut found) = self.found(plan, &wanted).ok().flatten()?;
+        Some((plan, found.pop().flatten()?))
+    }
+
     /// Returns `None` if no column is found.
-    fn found(&mut self, plan: &LogicalPlan, wanted: &[Wanted]) -> Result<Option<Extended>> {
+    pub(super) fn found(
+        &mut self,
+        plan: &LogicalPlan,
+        wanted: &[Wanted],
+    ) -> Result<Option<Extended>> {
         match plan {
             LogicalPlan::Sort(sort) => {
                 let schema = sort.input.schema();
@@ -146,6 +194,13 @@ impl Finder<'_> {
                 Ok(Some((LogicalPlan::SubqueryAlias(alias), found)))
             }
             LogicalPlan::Projection(projection) => self.in_projection(projection, wanted),
+            LogicalPlan::Filter(filter) => self.in_filter(filter, wanted),
+            LogicalPlan::Join(join) => self.in_join(join, wanted),
+            LogicalPlan::Window(window) => self.in_window(window, wanted),
+            LogicalPlan::Distinct(Distinct::All(input)) => self.in_distinct(input, wanted),
+            LogicalPlan::Aggregate(aggregate) => self.in_groups(aggregate, wanted),
+            LogicalPlan::Union(union) => self.in_union(union, wanted),
+            LogicalPlan::Values(values) => self.in_values(values, wanted),
             _ => Ok(None),
         }
     }
@@ -156,7 +211,7 @@ impl Finder<'_> {
         wanted: &[Wanted],
     ) -> Result<Option<Extended>> {
         let mut exprs = projection.expr.clone();
-        let (mut input, mut found) = self.passed(projection, wanted)?;
+        let (mut input, mut found) = self.below(projection, wanted)?;
         for column in found.iter().flatten().flat_map(|found| &found.leaves) {
             exprs.push(Expr::Column(column.clone()));
         }
@@ -164,36 +219,39 @@ impl Finder<'_> {
             let Some(value) = projection.expr.get(wanted.place) else {
                 continue;
             };
-            let (number, is_text) = match expressions::without_alias(value) {
-                Expr::Cast(Cast { expr, field }) if field.data_type().is_string() => {
-                    (expr.as_ref(), true)
-                }
-                number => (number, false),
-            };
-            let is_column = matches!(expressions::without_alias(value), Expr::Column(_));
+            let number = expressions::without_alias(value);
+            let is_column = matches!(number, Expr::Column(_));
             if found.is_some() || (wanted.is_read && is_costly(value)) {
                 continue;
             }
-            let mut builder = Builder::new(Arc::clone(&input), self.functions);
-            let tree = builder.node(number, At::default());
-            let Some(tree) = tree.filter(|_| builder.differs) else {
+            let (qualifier, field) = projection.schema.qualified_field(wanted.place);
+            let mut builder = Builder::new(Arc::clone(&input), self);
+            let tree = match wanted.is_merged {
+                true => builder.merged(number, field.data_type(), At::default()),
+                false => builder.node(number, At::default()),
+            };
+            let Some(tree) = tree.filter(|_| builder.differs || wanted.is_any) else {
                 continue;
             };
-            input = builder.input;
-            let mut leaves = Vec::with_capacity(builder.leaves.len());
-            for leaf in builder.leaves {
-                let name = format!("$digits:{}", self.columns);
-                self.columns += 1;
+            let Builder {
+                input: extended,
+                leaves: values,
+                differs,
+                ..
+            } = builder;
+            input = extended;
+            let mut leaves = Vec::with_capacity(values.len());
+            for leaf in values {
+                let name = self.name();
                 exprs.push(leaf.alias(&name));
                 leaves.push(Column::new_unqualified(name));
             }
             *found = Some(Found {
                 tree,
                 leaves,
-                is_text,
+                differs,
             });
             if !wanted.is_read && !is_column {
-                let (qualifier, field) = projection.schema.qualified_field(wanted.place);
                 let null = ScalarValue::try_new_null(field.data_type())?;
                 let null = Expr::Literal(null, None);
                 if let Some(own) = exprs.get_mut(wanted.place) {
@@ -209,7 +267,7 @@ impl Finder<'_> {
     }
 
     /// Looks for the columns that a projection passes on.
-    fn passed(
+    fn below(
         &mut self,
         projection: &Projection,
         wanted: &[Wanted],
@@ -230,6 +288,8 @@ impl Finder<'_> {
                 below.push(Wanted {
                     place,
                     is_read: wanted.is_read || is_shared,
+                    is_merged: false,
+                    ..*wanted
                 });
                 places.push(at);
             }
@@ -253,7 +313,7 @@ impl Finder<'_> {
 }
 
 /// Returns the wanted columns with whether the expressions of an operator read them.
-fn with_readers<'a>(
+pub(super) fn with_readers<'a>(
     wanted: &[Wanted],
     exprs: impl Iterator<Item = &'a Expr>,
     schema: &DFSchema,
@@ -263,8 +323,8 @@ fn with_readers<'a>(
         .filter_map(|column| schema.maybe_index_of_column(column))
         .collect();
     let wanted = wanted.iter().map(|wanted| Wanted {
-        place: wanted.place,
         is_read: wanted.is_read || read.contains(&wanted.place),
+        ..*wanted
     });
     wanted.collect()
 }

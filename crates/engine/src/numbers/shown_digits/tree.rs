@@ -1,5 +1,6 @@
 //! What a column of a result is calculated from.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field};
@@ -7,8 +8,9 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator};
 
-use super::exact::{has_exact_values, is_exact, scale};
-use super::place::Functions;
+use super::exact::{has_exact_values, is_exact, is_rounded, scale};
+use super::place::Finder;
+use super::stated::is_stated;
 use super::sums::{Spread, Statistic, Sums, with_sums};
 use crate::numbers::open_numerics::{self, OPEN_NUMERIC};
 use crate::numbers::quotients::PLACES;
@@ -25,9 +27,14 @@ const MAX_LEAVES: usize = 64;
 pub(super) enum Node {
     Leaf(usize),
     Negative(Box<Node>),
+    Absolute(Box<Node>),
     Calculated(Operator, Box<Node>, Box<Node>),
     /// The first that is not NULL, as of `coalesce`.
     First(Vec<Node>),
+    /// The greatest or the least that is not NULL, as of `greatest` and `least`; the first of equal ones.
+    Extreme(Ordering, Vec<Node>),
+    /// The first number if it is not equal to the second one, as of `nullif`.
+    Unless(Box<Node>, Box<Node>),
     /// A variance, of the leaves that are a count, a sum and a sum of squares.
     Spread(Spread, [usize; 3]),
     /// The branch of the first condition, which is a leaf, that is true; or the last one.
@@ -87,22 +94,23 @@ impl At {
 }
 
 /// Makes the tree of a column.
-pub(super) struct Builder<'a> {
+pub(super) struct Builder<'f, 'a> {
     /// What the leaves are columns of. It may get columns at its end.
     pub(super) input: Arc<LogicalPlan>,
     /// The values that leaves name.
     pub(super) leaves: Vec<Expr>,
-    functions: &'a Functions,
+    /// Finds what columns of subqueries are calculated from.
+    finder: &'f mut Finder<'a>,
     /// Whether the digits of the result differ from those of its type.
     pub(super) differs: bool,
 }
 
-impl<'a> Builder<'a> {
-    pub(super) fn new(input: Arc<LogicalPlan>, functions: &'a Functions) -> Self {
+impl<'f, 'a> Builder<'f, 'a> {
+    pub(super) fn new(input: Arc<LogicalPlan>, finder: &'f mut Finder<'a>) -> Self {
         Self {
             input,
             leaves: Vec::new(),
-            functions,
+            finder,
             differs: false,
         }
     }
@@ -155,10 +163,32 @@ impl<'a> Builder<'a> {
             }
             Expr::Case(case) => self.case(case, &of, below),
             Expr::ScalarFunction(call) if call.func.name() == "coalesce" => {
-                self.first(call, &of, below)
+                self.first(call, &of, below).map(Node::First)
+            }
+            Expr::ScalarFunction(call) if call.func.name() == "greatest" => {
+                let nodes = self.all(call, &of, below)?;
+                Some(Node::Extreme(Ordering::Greater, nodes))
+            }
+            Expr::ScalarFunction(call) if call.func.name() == "least" => {
+                let nodes = self.all(call, &of, below)?;
+                Some(Node::Extreme(Ordering::Less, nodes))
+            }
+            // The engine's own cast, to the type of the first argument.
+            Expr::Cast(Cast { expr, field })
+                if !is_stated(field) && scale(&of) != Some(0) && is_nullif(expr) =>
+            {
+                self.unless(expr, &of, below)
             }
             value if is_exact(value, &self.input) => self.leaf(value, at),
-            Expr::Column(column) => self.statistic(column),
+            Expr::ScalarFunction(call) => match (call.func.name(), call.args.as_slice()) {
+                ("nullif", _) => self.unless(value, &of, below),
+                ("abs", [operand]) => {
+                    let operand = self.node(operand, below)?;
+                    Some(Node::Absolute(Box::new(operand)))
+                }
+                _ => None,
+            },
+            Expr::Column(column) => self.statistic(column).or_else(|| self.grafted(column)),
             _ => None,
         }
     }
@@ -200,17 +230,24 @@ impl<'a> Builder<'a> {
         Some(Node::Case(branches, otherwise))
     }
 
-    fn first(&mut self, call: &ScalarFunction, of: &DataType, at: At) -> Option<Node> {
+    /// Returns the trees of arguments of which only the first one is calculated for all rows.
+    fn first(&mut self, call: &ScalarFunction, of: &DataType, at: At) -> Option<Vec<Node>> {
         let mut nodes = Vec::new();
         for (place, value) in call.args.iter().enumerate() {
             let at = if place > 0 { at.guarded() } else { at };
             nodes.push(self.merged(value, of, at)?);
         }
-        Some(Node::First(nodes))
+        Some(nodes)
+    }
+
+    /// Returns the trees of arguments that all are calculated.
+    fn all(&mut self, call: &ScalarFunction, of: &DataType, at: At) -> Option<Vec<Node>> {
+        let values = call.args.iter();
+        values.map(|value| self.merged(value, of, at)).collect()
     }
 
     /// Returns the tree of one of several values of one type, without the engine's cast to the type.
-    fn merged(&mut self, value: &Expr, common: &DataType, at: At) -> Option<Node> {
+    pub(super) fn merged(&mut self, value: &Expr, common: &DataType, at: At) -> Option<Node> {
         let value = expressions::without_alias(value);
         if matches!(value, Expr::Literal(literal, _) if literal.is_null()) {
             return self
@@ -238,11 +275,52 @@ impl<'a> Builder<'a> {
             self.differs |= scale(&from) != scale(common);
             return self.node(expr, at);
         }
-        match (scale(&from), scale(common)) {
-            // It may be a cast of the statement.
-            (Some(of), Some(to)) if of < to && !at.is_divided => None,
-            _ => self.node(value, at),
+        let scales = scale(&from).zip(scale(common));
+        // The statement's own casts, and those of functions that round, have the digits of their type.
+        if scales.is_none_or(|(of, to)| of > to) || is_stated(field) || is_rounded(expr) {
+            return self.node(value, at);
         }
+        self.differs |= scales.is_some_and(|(of, to)| of < to);
+        self.node(expr, at)
+    }
+
+    /// Returns the tree of a call of `nullif` whose result has a type.
+    fn unless(&mut self, call: &Expr, of: &DataType, at: At) -> Option<Node> {
+        let Expr::ScalarFunction(call) = call else {
+            return None;
+        };
+        let [value, other] = call.args.as_slice() else {
+            return None;
+        };
+        let value = match value {
+            Expr::Cast(Cast { expr, field })
+                if !is_stated(field)
+                    && !is_open(field)
+                    && self.type_of(expr).as_ref() == Some(of) =>
+            {
+                expr.as_ref()
+            }
+            value => value,
+        };
+        let value = self.merged(value, of, at)?;
+        // Its digits are not shown.
+        let differs = self.differs;
+        let common = self.type_of(other)?;
+        let other = self.merged(other, &common, at)?;
+        self.differs = differs;
+        Some(Node::Unless(Box::new(value), Box::new(other)))
+    }
+
+    /// Returns what a column of a subquery, or a key of groups, is calculated from.
+    fn grafted(&mut self, column: &Column) -> Option<Node> {
+        let place = self.input.schema().maybe_index_of_column(column)?;
+        let (input, found) = self.finder.grafted(&self.input, place)?;
+        self.input = Arc::new(input);
+        self.differs |= found.differs;
+        let leaves = found.leaves.into_iter();
+        let places = leaves.map(|leaf| self.place(&Expr::Column(leaf)));
+        let places: Vec<usize> = places.collect::<Option<_>>()?;
+        found.tree.with_places(&places)
     }
 
     /// Returns what an average or a variance is calculated from.
@@ -254,7 +332,7 @@ impl<'a> Builder<'a> {
             count,
             sum,
             squares,
-        } = with_sums(&self.input, place, self.functions)?;
+        } = with_sums(&self.input, place, self.finder.functions)?;
         self.input = Arc::new(plan);
         self.differs = true;
         let sum = self.place(&Expr::Column(sum))?;
@@ -310,6 +388,44 @@ impl<'a> Builder<'a> {
             _ => false,
         }
     }
+}
+
+impl Node {
+    /// Returns the tree with other places of its leaves: those that are at their places in a list.
+    fn with_places(self, places: &[usize]) -> Option<Self> {
+        let at = |place: usize| places.get(place).copied();
+        let boxed = |node: Box<Self>| node.with_places(places).map(Box::new);
+        let all = |nodes: Vec<Self>| {
+            let nodes = nodes.into_iter().map(|node| node.with_places(places));
+            nodes.collect::<Option<Vec<_>>>()
+        };
+        Some(match self {
+            Self::Leaf(place) => Self::Leaf(at(place)?),
+            Self::Negative(operand) => Self::Negative(boxed(operand)?),
+            Self::Absolute(operand) => Self::Absolute(boxed(operand)?),
+            Self::Calculated(op, left, right) => Self::Calculated(op, boxed(left)?, boxed(right)?),
+            Self::First(nodes) => Self::First(all(nodes)?),
+            Self::Extreme(wanted, nodes) => Self::Extreme(wanted, all(nodes)?),
+            Self::Unless(value, other) => Self::Unless(boxed(value)?, boxed(other)?),
+            Self::Spread(spread, [count, sum, squares]) => {
+                Self::Spread(spread, [at(count)?, at(sum)?, at(squares)?])
+            }
+            Self::Case(branches, otherwise) => {
+                let branches = branches.into_iter();
+                let branches = branches
+                    .map(|(condition, node)| Some((at(condition)?, node.with_places(places)?)));
+                let otherwise = match otherwise {
+                    Some(otherwise) => Some(boxed(otherwise)?),
+                    None => None,
+                };
+                Self::Case(branches.collect::<Option<_>>()?, otherwise)
+            }
+        })
+    }
+}
+
+fn is_nullif(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(call) if call.func.name() == "nullif")
 }
 
 /// Returns whether an expression is a literal of an integer, which may be cast to another integer.

@@ -1,5 +1,7 @@
 //! Numbers with a number of fractional digits of their own, calculated as PostgreSQL's `numeric`.
 
+use std::cmp::Ordering;
+
 use arrow::datatypes::i256;
 
 /// The least number of significant digits of a quotient (`NUMERIC_MIN_SIG_DIGITS`).
@@ -123,6 +125,13 @@ impl Digits {
             value: one.value.checked_mul(two.value)?,
             scale: one.scale.checked_add(two.scale)?,
         })
+    }
+
+    /// Returns whether the number is less than another one, equal or greater; `None` if they have too many
+    /// digits.
+    pub(super) fn compared(self, other: Self) -> Option<Ordering> {
+        let scale = self.scale.max(other.scale);
+        Some(self.scaled(scale)?.cmp(&other.scaled(scale)?))
     }
 
     pub(super) fn negated(self) -> Option<Self> {

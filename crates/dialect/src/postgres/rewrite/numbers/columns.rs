@@ -7,6 +7,7 @@
 //! FROM (VALUES (1), (x)) t      FROM (VALUES (NULL $literal 1), (x)) t
 //! max(1), lag(x, 1, 0) OVER w   max(NULL $literal 1), lag(x, 1, NULL $literal 0) OVER w
 //! x * 0.1, coalesce(x, 0.5)     x * NULL $literal 0.1, coalesce(x, NULL $literal 0.5)
+//! 1.50 || 'x', to_json(1.50)    '1.50'::numeric(3,2) || 'x', to_json('1.50'::numeric(3,2))
 //! FROM generate_series(1, 3) g (n)
 //!                               FROM (SELECT n::integer AS n FROM generate_series(1, 3) g (n)) g
 //! SELECT 1 + 1, x = 1.5, f(1)   the same
@@ -69,7 +70,7 @@ const OF_ARGUMENTS: [(&str, &[usize]); 25] = [
 
 /// Functions of decimals that return decimals, with the places of these arguments. Literals of integers
 /// have their types in them, or decide nothing.
-const OF_DECIMALS: [(&str, &[usize]); 17] = [
+const OF_DECIMALS: [(&str, &[usize]); 18] = [
     ("avg", &[]),
     ("ceil", &[]),
     ("coalesce", &[]),
@@ -77,6 +78,7 @@ const OF_DECIMALS: [(&str, &[usize]); 17] = [
     ("greatest", &[]),
     ("ifnull", &[]),
     ("least", &[]),
+    ("nullif", &[]),
     ("nvl", &[]),
     ("round", &[0]),
     ("stddev", &[]),
@@ -87,6 +89,26 @@ const OF_DECIMALS: [(&str, &[usize]); 17] = [
     ("var_pop", &[]),
     ("var_samp", &[]),
     ("variance", &[]),
+];
+
+/// The places of all arguments.
+const ALL: &[usize] = &[];
+
+/// Functions that make texts or JSON of their arguments, which show all digits of a literal.
+const OF_TEXTS: [&str; 13] = [
+    "$json_item",
+    "$json_row",
+    "concat",
+    "concat_ws",
+    "format",
+    "json_build_array",
+    "json_build_object",
+    "jsonb_build_array",
+    "jsonb_build_object",
+    "quote_literal",
+    "quote_nullable",
+    "to_json",
+    "to_jsonb",
 ];
 
 /// Gives the literals of a statement their types, and removes the marks of
@@ -111,11 +133,15 @@ struct Columns {
 impl Columns {
     /// Gives a literal that is a value of its own its type. A decimal keeps all its digits.
     fn value(&self, expr: &mut Expr) {
-        match literal(expr) {
-            Some(number) if number.is_decimal && number.is_shown && !self.is_recursive => {
-                *expr = number.decimal();
-            }
-            _ => self.integer(expr),
+        self.decimal(expr);
+        self.integer(expr);
+    }
+
+    /// Gives a decimal its type, with all its digits.
+    fn decimal(&self, expr: &mut Expr) {
+        let number = literal(expr).filter(|number| number.is_decimal && number.is_shown);
+        if let Some(number) = number.filter(|_| !self.is_recursive) {
+            *expr = number.decimal();
         }
     }
 
@@ -181,6 +207,7 @@ impl Columns {
         let Some(name) = last_part(&function.name) else {
             return;
         };
+        let is_of_texts = OF_TEXTS.contains(&name.as_str());
         let places_in = |functions: &[(&str, &'static [usize])]| {
             let mut known = functions.iter();
             known
@@ -191,6 +218,7 @@ impl Columns {
             Some(places) => (places, true),
             None => match places_in(&OF_DECIMALS) {
                 Some(places) => (places, false),
+                None if is_of_texts => (ALL, false),
                 None => return,
             },
         };
@@ -205,7 +233,10 @@ impl Columns {
             _ => None,
         });
         let mut arguments: Vec<&mut Expr> = arguments.collect();
-        self.operands(&mut arguments, with_integers);
+        match is_of_texts {
+            true => arguments.into_iter().for_each(|text| self.decimal(text)),
+            false => self.operands(&mut arguments, with_integers),
+        }
     }
 }
 
@@ -264,6 +295,19 @@ impl VisitorMut for Columns {
                 }
                 self.operands(&mut [left.as_mut(), right.as_mut()], false);
             }
+            Expr::BinaryOp {
+                left,
+                op: BinaryOperator::StringConcat,
+                right,
+            } => {
+                self.decimal(left);
+                self.decimal(right);
+            }
+            Expr::Cast {
+                expr: value,
+                data_type: DataType::Text | DataType::Varchar(_) | DataType::CharacterVarying(_),
+                ..
+            } => self.decimal(value),
             Expr::Case {
                 conditions,
                 else_result,

@@ -114,6 +114,10 @@ fn literals_with_a_point_are_exact_in_results() {
             "SELECT round(NULL $literal 2.5, 1), coalesce(x, NULL $literal 0.5, 1), sum(NULL $literal 0.5), power(x, 0.5), x ^ 0.5",
         ),
         (
+            "SELECT nullif(1.50, x), 1.50 || 'x', concat(1.50, 2), to_json(-0.10), 1.50::TEXT, to_char(1.50, '9')",
+            "SELECT nullif(NULL $literal 1.50, x), '1.50'::NUMERIC(3,2) || 'x', concat('1.50'::NUMERIC(3,2), 2), to_json('-0.10'::NUMERIC(2,2)), '1.50'::NUMERIC(3,2)::TEXT, to_char(1.50, '9')",
+        ),
+        (
             "VALUES (0.5, x), (2, 1.50)",
             "VALUES (NULL $literal 0.5, x), (2, NULL $literal 1.50)",
         ),
@@ -126,7 +130,7 @@ fn literals_with_a_point_are_exact_in_results() {
     }
     // Tables and views are made of others.
     for sql in [
-        "SELECT 1.50, x * 0.1, coalesce(x, 0.5), ARRAY[0.5]",
+        "SELECT 1.50, x * 0.1, coalesce(x, 0.5), ARRAY[0.5], nullif(1.50, x), 1.50 || 'x', concat(1.50)",
         "VALUES (0.5, 1)",
     ] {
         assert_eq!(typed(sql, false), sql);
