@@ -194,6 +194,8 @@ async fn read_only_transactions_change_nothing() {
             "DROP TABLE read_only.t",
             "GRANT SELECT ON TABLE read_only.t TO analyst",
             "EXECUTE empties",
+            "SELECT id FROM read_only.t FOR UPDATE",
+            "DECLARE c CURSOR FOR SELECT id FROM read_only.t FOR KEY SHARE",
         ] {
             admin
                 .run("PREPARE empties AS DELETE FROM read_only.t")

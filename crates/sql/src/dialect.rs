@@ -135,10 +135,6 @@ impl Dialect for AthenaDialect {
         POSTGRES.prec_value(precedence)
     }
 
-    fn supports_unicode_string_literal(&self) -> bool {
-        true
-    }
-
     fn supports_filter_during_aggregation(&self) -> bool {
         true
     }

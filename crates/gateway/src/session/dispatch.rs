@@ -295,6 +295,11 @@ impl Session {
         if let Some(statement) = statement.filter(refused) {
             state.check_writable(statement.tag())?;
         }
+        if let Some(Statement::Unsupported(refused)) = statement
+            && let Some(query) = refused.locking_query()
+        {
+            state.check_writable(query)?;
+        }
         match statement {
             Some(statement) if statement.is_refused_in_transaction() => {
                 state.transaction.check_outside(statement.tag())

@@ -117,6 +117,18 @@ pub struct Unsupported {
 }
 
 impl Unsupported {
+    /// What PostgreSQL calls the query, `SELECT FOR UPDATE`, if it would lock rows.
+    pub fn locking_query(&self) -> Option<&'static str> {
+        const LOCKING: [&str; 4] = [
+            "SELECT FOR UPDATE",
+            "SELECT FOR NO KEY UPDATE",
+            "SELECT FOR SHARE",
+            "SELECT FOR KEY SHARE",
+        ];
+        let mut known = LOCKING.into_iter();
+        known.find(|query| query.strip_prefix("SELECT ") == Some(self.what.as_str()))
+    }
+
     /// `ALTER TABLE .. EXCHANGE PARTITION is not supported; use ALTER TABLE .. DROP PARTITION and
     /// ADD PARTITION`.
     pub fn message(&self) -> String {

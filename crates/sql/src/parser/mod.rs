@@ -57,6 +57,7 @@ mod tokens;
 mod transaction;
 mod typed_texts;
 mod types;
+mod unicode;
 mod unsupported;
 mod view;
 mod whole_rows;

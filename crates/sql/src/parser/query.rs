@@ -11,7 +11,7 @@ use super::query_error::{self, Source};
 use super::{
     array_types, complexity, frames, full_names, joins, json_operators, lists, named_queries,
     normalize, only, repeated, reserved, row_fields, rows_from, search, spellings, strings,
-    substrings, tokens, typed_texts, whole_rows,
+    substrings, tokens, typed_texts, unicode, whole_rows,
 };
 use crate::ParseError;
 use crate::ast::{Statement, Unsupported};
@@ -275,16 +275,15 @@ fn parse<T>(
     let tokens = Tokenizer::new(&dialect, source.text())
         .tokenize_with_location()
         .map_err(|error| query_error::of_tokenizer(&source, &error))?;
-    let tokens = strings::joined(&source, tokens)?;
+    let tokens = unicode::read(&source, strings::joined(&source, tokens)?)?;
     let mut tokens = typed_texts::spelled(json_operators::spelled(tokens));
     number_placeholders(&source, &mut tokens)?;
     let tokens = tokens::decimal_numbers(tokens);
     no_junk_after_numbers(&source, &tokens)?;
-    let tokens = tokens::unicode_strings(tokens);
     let tokens = tokens::corresponding(spell_out_table_commands(tokens));
     let tokens = tokens::offset_first(tokens::sort_operators(only::left_out(tokens)));
     let tokens = array_types::plain(spellings::plain(tokens));
-    let tokens = lists::plain(frames::plain(substrings::similar(tokens)));
+    let tokens = lists::plain(frames::plain(substrings::plain(tokens)));
     let tokens = tokens::json_tables(tokens::quantified_values(tokens));
     let tokens = full_names::quoted(row_fields::named(whole_rows::enclosed(tokens)));
     let tokens = rows_of_nothing(rows_from::called(tokens));

@@ -183,6 +183,11 @@ pub(super) fn at(source: &Source<'_>, location: Location, message: &str) -> Pars
     source.error(source.offset(location), message.to_owned())
 }
 
+/// The end of the text, where more is expected.
+pub(super) fn at_end(source: &Source<'_>, message: &str) -> ParseError {
+    source.error(source.end, format!("{message} at end of input"))
+}
+
 fn syntax_error(source: &Source<'_>, offset: usize, detail: &str) -> ParseError {
     let message = match source.near(offset) {
         Some(near) => format!("syntax error at or near \"{}\"", shown(near)),

@@ -7,8 +7,10 @@
 //!   'b'         'ab'
 //! 'a' 'b'        a mistake: on one line, the second string would be an alias
 //! $$a$$
-//!   'b'         a mistake: such strings, X'..' and U&'..' do not go on
+//!   'b'         a mistake: such strings do not go on
 //! ```
+//!
+//! The prefix of `U&'..'` is not part of the token of the string, see [`super::unicode`].
 //!
 //! sqlparser joins strings only if they have no escapes, and nothing is between them but blanks.
 
@@ -52,7 +54,6 @@ pub(super) fn joined(
                 Token::SingleQuotedString(_)
                 | Token::EscapedStringLiteral(_)
                 | Token::NationalStringLiteral(_)
-                | Token::UnicodeStringLiteral(_)
                 | Token::HexStringLiteral(_)
                 | Token::DollarQuotedString(_),
                 _,
@@ -69,6 +70,17 @@ fn goes_on(start: &mut TokenWithSpan, text: &str, end: Location) -> bool {
     match &mut start.token {
         Token::SingleQuotedString(first) | Token::NationalStringLiteral(first) => {
             first.push_str(text);
+        }
+        // `0xFF` is this token too, one character shorter.
+        Token::HexStringLiteral(digits) => {
+            let (from, to) = (start.span.start, start.span.end);
+            let written = u64::try_from(digits.len() + "X''".len());
+            let is_string =
+                from.line != to.line || written == Ok(to.column.saturating_sub(from.column));
+            if !is_string {
+                return false;
+            }
+            digits.push_str(text);
         }
         Token::EscapedStringLiteral(first) => match unescaped(text) {
             Some(text) => first.push_str(&text),
@@ -129,10 +141,13 @@ mod tests {
         for sql in ["SELECT 'a' -- more\n'b'", "SELECT 'a'\n-- '\n\n 'b'"] {
             assert_eq!(parsed(sql).unwrap(), "SELECT 'ab'", "{sql}");
         }
-        assert_eq!(
-            parsed("SELECT N'a'\n'b'").unwrap(),
-            parsed("SELECT N'ab'").unwrap()
-        );
+        for (sql, expected) in [
+            ("SELECT N'a'\n'b'", "SELECT N'ab'"),
+            ("SELECT X'1F'\n'a' -- more\n'B'", "SELECT X'1FaB'"),
+            ("SELECT U&'a'\n'\\0062'", "SELECT 'ab'"),
+        ] {
+            assert_eq!(parsed(sql).unwrap(), parsed(expected).unwrap(), "{sql}");
+        }
     }
 
     #[test]
@@ -143,8 +158,9 @@ mod tests {
             "SELECT N'a' 'b'",
             "SELECT $$a$$ 'b'",
             "SELECT $$a$$\n'b'",
-            "SELECT X'1F'\n'b'",
-            "SELECT U&'a'\n'b'",
+            "SELECT X'1F' 'b'",
+            "SELECT 0x1F\n'b'",
+            "SELECT U&'a' 'b'",
         ] {
             let message = parsed(sql).unwrap_err();
             assert_eq!(message, "syntax error at or near \"'b'\"", "{sql}");

@@ -3,11 +3,10 @@
 //! ```text
 //! 0xFF, 0b101, 0o17            255, 5, 15
 //! X'00 ff'                     X'00ff'
-//! U&'#2603' UESCAPE '#'        U&'☃'
 //! FROM JSON_TABLE(…) AS t      FROM UNNEST(JSON_TABLE(…)) AS t
 //! x > ALL (VALUES (1), (2))    x > ALL (SELECT * FROM (VALUES (1), (2)) AS "values")
 //! UNION ALL CORRESPONDING      UNION ALL BY NAME
-//! ORDER BY x USING >           ORDER BY x DESC
+//! ORDER BY x USING >           ORDER BY x DESC, also USING OPERATOR(pg_catalog.>)
 //! FETCH FIRST ROW ONLY OFFSET 1    OFFSET 1 FETCH FIRST ROW ONLY
 //! ```
 
@@ -138,7 +137,8 @@ pub(super) fn corresponding(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     out
 }
 
-/// Writes the operators `USING <` and `USING >` of ORDER BY as ASC and DESC.
+/// Writes the operators `USING <` and `USING >` of ORDER BY as ASC and DESC, also those that are written
+/// `OPERATOR(pg_catalog.<)`.
 pub(super) fn sort_operators(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if !tokens.iter().any(|token| is_word(&token.token, "USING")) {
         return tokens;
@@ -146,28 +146,58 @@ pub(super) fn sort_operators(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     let mut rest = tokens.as_slice();
     while let Some((token, after)) = rest.split_first() {
-        let blanks = after
-            .iter()
-            .take_while(|next| is_blank(&next.token))
-            .count();
-        let direction = match after.get(blanks).map(|next| &next.token) {
-            Some(Token::Lt) => Some("ASC"),
-            Some(Token::Gt) => Some("DESC"),
-            _ => None,
+        let operator = match is_word(&token.token, "USING") {
+            true => sort_direction(after),
+            false => None,
         };
-        match direction {
-            Some(direction) if is_word(&token.token, "USING") => {
+        match operator {
+            Some((direction, length)) => {
                 let direction = Token::make_keyword(direction);
                 out.push(TokenWithSpan::new(direction, token.span));
-                rest = after.get(blanks + 1..).unwrap_or_default();
+                rest = after.get(length..).unwrap_or_default();
             }
-            _ => {
+            None => {
                 out.push(token.clone());
                 rest = after;
             }
         }
     }
     out
+}
+
+/// Returns the direction in which the operator at the start of some tokens sorts, and the number of
+/// its tokens; `None` if there is no such operator.
+fn sort_direction(tokens: &[TokenWithSpan]) -> Option<(&'static str, usize)> {
+    let mut words = tokens
+        .iter()
+        .enumerate()
+        .filter(|(_, token)| !is_blank(&token.token));
+    let (mut last, mut token) = words.next()?;
+    let is_named = is_word(&token.token, "OPERATOR");
+    if is_named {
+        words
+            .next()
+            .filter(|(_, token)| token.token == Token::LParen)?;
+        (last, token) = words.next()?;
+        if is_word(&token.token, "pg_catalog") {
+            words
+                .next()
+                .filter(|(_, token)| token.token == Token::Period)?;
+            (last, token) = words.next()?;
+        }
+    }
+    let direction = match token.token {
+        Token::Lt => "ASC",
+        Token::Gt => "DESC",
+        _ => return None,
+    };
+    if is_named {
+        let (close, _) = words
+            .next()
+            .filter(|(_, token)| token.token == Token::RParen)?;
+        last = close;
+    }
+    Some((direction, last + 1))
 }
 
 /// The maximum number of tokens of FETCH before an OFFSET, without blanks.
@@ -225,86 +255,6 @@ fn end_of_offset(tokens: &[TokenWithSpan], start: usize) -> Option<usize> {
         }
     }
     (tokens.len() <= start + 1 + MAX_OFFSET).then_some(tokens.len())
-}
-
-/// Reads Unicode strings with an escape character of their own: the tokenizer knows the backslash.
-pub(super) fn unicode_strings(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    if !tokens.iter().any(|token| is_word(&token.token, "UESCAPE")) {
-        return tokens;
-    }
-    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    let mut rest = tokens.as_slice();
-    while let Some((token, after)) = rest.split_first() {
-        match with_escape(token, after) {
-            Some((text, length)) => {
-                let text = Token::UnicodeStringLiteral(text);
-                out.push(TokenWithSpan::new(text, token.span));
-                rest = after.get(length..).unwrap_or_default();
-            }
-            None => {
-                out.push(token.clone());
-                rest = after;
-            }
-        }
-    }
-    out
-}
-
-/// The text of a Unicode string and the number of tokens after it that belong to it; `None` if the
-/// tokens are something else.
-fn with_escape(string: &TokenWithSpan, after: &[TokenWithSpan]) -> Option<(String, usize)> {
-    let Token::UnicodeStringLiteral(text) = &string.token else {
-        return None;
-    };
-    let mut words = after.iter().enumerate();
-    let mut next = || words.find(|(_, token)| !is_blank(&token.token));
-    next().filter(|(_, token)| is_word(&token.token, "UESCAPE"))?;
-    let (last, escape) = next()?;
-    let Token::SingleQuotedString(escape) = &escape.token else {
-        return None;
-    };
-    let mut characters = escape.chars();
-    let (Some(escape), None) = (characters.next(), characters.next()) else {
-        return None;
-    };
-    // The tokenizer has replaced what follows a backslash; the text is shorter then.
-    let plain = "U&''".len() + text.chars().count() + text.matches('\'').count();
-    let (start, end) = (string.span.start, string.span.end);
-    let written = end.column.checked_sub(start.column)?;
-    if u64::try_from(plain).ok()? != written {
-        return None;
-    }
-    Some((unescaped(text, escape)?, last + 1))
-}
-
-/// Replaces `#2603` and `#+01F642` by characters, and `##` by the escape character.
-fn unescaped(text: &str, escape: char) -> Option<String> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text.chars();
-    while let Some(next) = rest.next() {
-        if next != escape {
-            out.push(next);
-            continue;
-        }
-        let ahead = rest.clone().next();
-        if ahead == Some(escape) {
-            rest.next();
-            out.push(escape);
-            continue;
-        }
-        let length = match ahead {
-            Some('+') => {
-                rest.next();
-                6
-            }
-            _ => 4,
-        };
-        let digits: String = rest.by_ref().take(length).collect();
-        let sound = digits.len() == length && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        let code = u32::from_str_radix(&digits, 16).ok().filter(|_| sound)?;
-        out.push(char::from_u32(code)?);
-    }
-    Some(out)
 }
 
 /// Makes the VALUES after ANY, SOME and ALL subqueries.
@@ -387,9 +337,6 @@ mod tests {
             ("0xFF + 0b101 - 0o17", "255 + 5 - 15"),
             ("0XfF + 0b1_01", "255 + 5"),
             ("X'00 ff', X'1 2'", "X'00ff', X'12'"),
-            ("U&'a#2603' UESCAPE '#', b", "U&'a☃', b"),
-            ("U&'!!''!+01F642'UESCAPE'!'", "U&'!'🙂'"),
-            ("U&'\\2603#' UESCAPE '#'", "U&'☃#' UESCAPE '#'"),
             ("X'FF', x'ff', 0 b1, 0b2, 10", "X'FF', X'ff', 0 b1, 0b2, 10"),
             (
                 "a > ALL (VALUES (1), (f(2))) OR a = ANY (SELECT 1)",
@@ -406,7 +353,7 @@ mod tests {
             ),
         ] {
             let text = rewritten(sql, |tokens| {
-                json_tables(quantified_values(unicode_strings(decimal_numbers(tokens))))
+                json_tables(quantified_values(decimal_numbers(tokens)))
             });
             assert_eq!(text, expected, "{sql}");
         }
