@@ -41,7 +41,7 @@ async fn nulls_arrays_timestamps_with_zone_and_bytes_in_binary() {
     let client = admin.raw();
     let row = client
         .query_one(
-            "SELECT NULL::bigint, ARRAY['a', NULL, 'c'], ARRAY[1, 2]::bigint[], TIMESTAMP '2024-01-02 03:04:05' AT TIME ZONE 'UTC', X'01ff', ''::text",
+            "SELECT NULL::bigint, ARRAY['a', NULL, 'c'], ARRAY[1, 2]::bigint[], TIMESTAMP '2024-01-02 03:04:05' AT TIME ZONE 'UTC', '\\x01ff'::bytea, ''::text",
             &[],
         )
         .await

@@ -39,6 +39,7 @@ pub enum Code {
     InvalidNthValue,
     InvalidEscape,
     InvalidSubstring,
+    LengthMismatch,
     InvalidEncoding,
     UntranslatableCharacter,
     DataException,
@@ -147,6 +148,7 @@ impl Code {
             Code::InvalidNthValue => "22016",
             Code::InvalidEscape => "22025",
             Code::InvalidSubstring => "22011",
+            Code::LengthMismatch => "22026",
             Code::InvalidEncoding => "22021",
             Code::UntranslatableCharacter => "22P05",
             Code::DataException => "22000",
@@ -251,6 +253,7 @@ impl Code {
             | Code::InvalidNthValue
             | Code::InvalidEscape
             | Code::InvalidSubstring
+            | Code::LengthMismatch
             | Code::InvalidEncoding
             | Code::UntranslatableCharacter => "INVALID_FUNCTION_ARGUMENT",
             Code::DataException => "GENERIC_USER_ERROR",
@@ -417,6 +420,7 @@ impl Code {
                 | Code::InvalidNthValue
                 | Code::InvalidEscape
                 | Code::InvalidSubstring
+                | Code::LengthMismatch
                 | Code::InvalidEncoding
                 | Code::UntranslatableCharacter
         )

@@ -39,6 +39,7 @@ pub(super) fn code_of(code: Code) -> Grpc {
         | Code::InvalidNthValue
         | Code::InvalidEscape
         | Code::InvalidSubstring
+        | Code::LengthMismatch
         | Code::InvalidEncoding
         | Code::UntranslatableCharacter
         | Code::DataException

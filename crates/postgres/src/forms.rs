@@ -5,6 +5,7 @@
 //! numeric        digits in groups of four, their weight, the sign, the digits after the point
 //! inet, cidr     family (2 or 3), bits of the network, 0 or 1 for cidr, bytes of the address, address
 //! macaddr        6 bytes
+//! bit, varbit    4 bytes of the number of bits, the bits, zeros up to the next byte
 //! pg_lsn         8 bytes
 //! tid            4 bytes of the block, 2 bytes of the place in it
 //! "char"         1 byte
@@ -41,6 +42,8 @@ pub(crate) enum Form {
         is_cidr: bool,
     },
     MacAddress,
+    /// `bit` or `varbit`.
+    Bits(u32),
     LogPosition,
     RowPlace,
     /// The number of an object whose name the text is.
@@ -61,6 +64,7 @@ impl Form {
             oid::INET => Self::Network { is_cidr: false },
             oid::CIDR => Self::Network { is_cidr: true },
             oid::MACADDR => Self::MacAddress,
+            oid::BIT | oid::VARBIT => Self::Bits(type_oid),
             oid::PG_LSN => Self::LogPosition,
             oid::TID => Self::RowPlace,
             oid::ACLITEM
@@ -107,6 +111,9 @@ impl Form {
             Self::MacAddress => {
                 let address = mac_address(text).ok_or_else(|| invalid(oid::MACADDR, text))?;
                 out.put_slice(&address);
+            }
+            Self::Bits(type_oid) => {
+                put_bits(out, text).ok_or_else(|| invalid(type_oid, text))?;
             }
             Self::LogPosition => {
                 out.put_u64(position(text).ok_or_else(|| invalid(oid::PG_LSN, text))?);
@@ -238,6 +245,37 @@ fn put_network(out: &mut BytesMut, address: IpAddr, bits: u8, is_cidr: bool) {
     }
 }
 
+/// Appends the bits of a text of the digits 0 and 1; `None` if it has others.
+fn put_bits(out: &mut BytesMut, text: &str) -> Option<()> {
+    if !text.bytes().all(|digit| matches!(digit, b'0' | b'1')) {
+        return None;
+    }
+    out.put_i32(i32::try_from(text.len()).ok()?);
+    for digits in text.as_bytes().chunks(8) {
+        let bits = digits
+            .iter()
+            .fold(0, |bits: u8, digit| (bits << 1) | u8::from(*digit == b'1'));
+        // The first bit is the highest one.
+        out.put_u8(bits << (8 - digits.len()));
+    }
+    Some(())
+}
+
+/// Reads bits as a text of the digits 0 and 1.
+fn read_bits(bytes: &[u8]) -> Option<String> {
+    let (length, bytes) = bytes.split_first_chunk::<4>()?;
+    let length = usize::try_from(i32::from_be_bytes(*length)).ok()?;
+    if bytes.len() != length.div_ceil(8) {
+        return None;
+    }
+    let is_set = |place: usize| {
+        let byte = bytes.get(place / 8);
+        byte.is_some_and(|byte| byte & (0x80_u8 >> (place % 8)) != 0)
+    };
+    let digits = (0..length).map(|place| if is_set(place) { '1' } else { '0' });
+    Some(digits.collect())
+}
+
 fn mac_address(text: &str) -> Option<[u8; 6]> {
     let mut address = [0; 6];
     let mut parts = text.split(':');
@@ -285,6 +323,7 @@ pub(crate) fn read(type_oid: u32, bytes: &[u8]) -> Option<Option<String>> {
             let parts = address.map(|byte| format!("{byte:02x}"));
             parts.join(":")
         }),
+        oid::BIT | oid::VARBIT => read_bits(bytes),
         oid::PG_LSN => <[u8; 8]>::try_from(bytes).ok().map(|bytes| {
             let position = u64::from_be_bytes(bytes);
             format!("{:X}/{:X}", position >> 32, position & 0xffff_ffff)
@@ -322,7 +361,7 @@ mod tests {
     // The bytes are those of PostgreSQL 15's send functions.
     #[test]
     fn forms_are_those_of_postgres() {
-        let cases: [(u32, &str, &[u8]); 19] = [
+        let cases: [(u32, &str, &[u8]); 23] = [
             (oid::INET, "10.1.2.3", &[2, 32, 0, 4, 10, 1, 2, 3]),
             (oid::INET, "10.1.2.3/8", &[2, 8, 0, 4, 10, 1, 2, 3]),
             (oid::CIDR, "10.0.0.0/8", &[2, 8, 1, 4, 10, 0, 0, 0]),
@@ -348,6 +387,10 @@ mod tests {
                 ],
             ),
             (oid::MACADDR, "08:00:2b:01:02:03", &[8, 0, 0x2b, 1, 2, 3]),
+            (oid::BIT, "101", &[0, 0, 0, 3, 0xa0]),
+            (oid::BIT, "101010101", &[0, 0, 0, 9, 0xaa, 0x80]),
+            (oid::VARBIT, "00000001", &[0, 0, 0, 8, 1]),
+            (oid::VARBIT, "", &[0; 4]),
             (oid::PG_LSN, "0/0", &[0; 8]),
             (
                 oid::PG_LSN,
@@ -410,6 +453,7 @@ mod tests {
             (oid::INET, "10.1.2.3/33"),
             (oid::MACADDR, "08:00:2b:01:02"),
             (oid::MACADDR, "08:00:2b:01:02:03:04"),
+            (oid::BIT, "102"),
             (oid::PG_LSN, "0"),
             (oid::TID, "(0,65536)"),
             (oid::UUID, "x"),
@@ -421,12 +465,16 @@ mod tests {
             assert!(put.is_err(), "{text}");
         }
         let long = [0_u8; 5];
-        let wrong: [(u32, &[u8]); 8] = [
+        let wrong: [(u32, &[u8]); 12] = [
             (oid::INET, &[]),
             (oid::INET, &[2, 33, 0, 4, 1, 2, 3, 4]),
             (oid::INET, &[2, 32, 0, 4, 1, 2, 3]),
             (oid::INET, &[3, 32, 0, 4, 1, 2, 3, 4]),
             (oid::MACADDR, &long),
+            (oid::BIT, &[0, 0, 0, 9, 1]),
+            (oid::BIT, &[0, 0, 0, 8, 1, 0]),
+            (oid::VARBIT, &[255, 255, 255, 255]),
+            (oid::VARBIT, &[0, 0, 0]),
             (oid::PG_LSN, &long),
             (oid::TID, &long),
             (oid::CHAR, b"ab"),

@@ -96,7 +96,7 @@ public final class JdbcClient extends Runner {
 
     static void rowsComeAsJavaValues(Connection connection) throws SQLException {
         String sql = "SELECT 1::smallint, 2::int, 3::bigint, 2.5::double precision, 'dß', true, NULL::int, DATE '2024-02-29',"
-                + " TIMESTAMP '2024-02-29 12:34:56.789', CAST('12.50' AS DECIMAL(10,2)), X'00ff', ARRAY[1, 2]";
+                + " TIMESTAMP '2024-02-29 12:34:56.789', CAST('12.50' AS DECIMAL(10,2)), '\\x00ff'::bytea, ARRAY[1, 2]";
         try (Statement statement = connection.createStatement(); ResultSet rows = statement.executeQuery(sql)) {
             same(true, rows.next());
             Object[] expected = {

@@ -172,7 +172,7 @@ impl ScalarUDFImpl for PgFunction {
             .all(|arg| matches!(arg, ColumnarValue::Scalar(_)))
             && self.signature.volatility != Volatility::Volatile;
         let rows = if constant { 1 } else { args.number_rows };
-        // Each row copies each argument, and returns a value of about the same size.
+        // Each row copies each argument.
         bounded::check_arguments(&self.name, &args.args, rows)?;
         let columns: Vec<Vec<Cell<'static>>> = args
             .args
@@ -185,11 +185,15 @@ impl ScalarUDFImpl for PgFunction {
                 }
             })
             .collect::<Result<_>>()?;
+        let mut size = 0_usize;
         let results = each_row(&columns, rows, |arguments| {
-            match self.strict && arguments.iter().any(Cell::is_null) {
-                true => Ok(Cell::Null),
-                false => (self.body)(arguments),
-            }
+            let result = match self.strict && arguments.iter().any(Cell::is_null) {
+                true => Cell::Null,
+                false => (self.body)(arguments)?,
+            };
+            size = size.saturating_add(result.as_str().map_or(0, str::len));
+            bounded::check_batch(&self.name, size)?;
+            Ok(result)
         })?;
         column_of(&self.returns, results, constant)
     }

@@ -27,8 +27,8 @@ use lakegate_engine::{has_operator, retyped};
 use super::cell::PG_TYPE;
 
 /// Types whose values are texts of a form.
-const FORMS: [&str; 9] = [
-    "uuid", "json", "jsonb", "timetz", "inet", "cidr", "macaddr", "pg_lsn", "tid",
+const FORMS: [&str; 11] = [
+    "uuid", "json", "jsonb", "timetz", "inet", "cidr", "macaddr", "pg_lsn", "tid", "bit", "varbit",
 ];
 
 /// Returns the rule to add.

@@ -1,8 +1,9 @@
-//! What casts say about the columns of a query that the engine's types do not: lengths of texts, digits
-//! of seconds, and fields of intervals.
+//! What casts say about the columns of a query that the engine's types do not: lengths of texts and bit
+//! strings, digits of seconds, and fields of intervals.
 //!
 //! ```text
 //! x::varchar(2)                  varchar, 6
+//! x::bit(3)                      bit, 3
 //! x::timestamp(0)                0
 //! interval '1' day               589823
 //! x::oid[]                       oid[]
@@ -109,6 +110,15 @@ impl OutputType {
         }
     }
 
+    fn bits(name: &'static str, length: Option<u64>) -> Self {
+        let modifier = length.and_then(|length| i32::try_from(length).ok());
+        Self {
+            name: Some(name),
+            modifier: modifier.unwrap_or(-1),
+            zoned: false,
+        }
+    }
+
     fn text(name: &'static str, length: Option<u64>) -> Self {
         let modifier = length.and_then(|length| i32::try_from(length).ok()?.checked_add(4));
         Self {
@@ -182,7 +192,11 @@ fn of_expr(expr: &Expr) -> Known {
             data_type,
             ..
         } => of_type(data_type),
-        Expr::TypedString(typed) => of_type(&typed.data_type),
+        Expr::TypedString(typed) => match &typed.data_type {
+            // Unlike a cast, the literal has any length.
+            DataType::Bit(None) => Some(OutputType::bits("bit", None)),
+            other => of_type(other),
+        },
         Expr::Interval(interval) => of_interval(interval),
         Expr::Value(value) => {
             return match value.value {
@@ -256,6 +270,10 @@ fn of_type(data_type: &DataType) -> Option<OutputType> {
         DataType::Char(length) | DataType::Character(length) => {
             let length = characters(length.as_ref()).unwrap_or(1);
             Some(OutputType::text("bpchar", Some(length)))
+        }
+        DataType::Bit(length) => Some(OutputType::bits("bit", Some(length.unwrap_or(1)))),
+        DataType::BitVarying(length) | DataType::VarBit(length) => {
+            Some(OutputType::bits("varbit", *length))
         }
         DataType::Timestamp(precision, zone) | DataType::Time(precision, zone) => {
             let zoned = matches!(zone, TimezoneInfo::Tz | TimezoneInfo::WithTimeZone);

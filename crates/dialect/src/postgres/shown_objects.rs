@@ -47,9 +47,10 @@ static NUMBERS: [(&str, &str); 4] = [
 
 /// Types whose values are texts, with those of their arrays. A `"char"` is not among them: a text that
 /// takes its type would lose all but its first byte.
-static TEXTS: [(&str, &str); 12] = [
+static TEXTS: [(&str, &str); 14] = [
     ("aclitem", "aclitem[]"),
     ("anyarray", "anyarray[]"),
+    ("bit", "bit[]"),
     ("cidr", "cidr[]"),
     ("inet", "inet[]"),
     ("json", "json[]"),
@@ -60,6 +61,7 @@ static TEXTS: [(&str, &str); 12] = [
     ("tid", "tid[]"),
     ("timetz", "timetz[]"),
     ("uuid", "uuid[]"),
+    ("varbit", "varbit[]"),
 ];
 
 const OID: &str = "oid";

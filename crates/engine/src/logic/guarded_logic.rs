@@ -39,8 +39,10 @@ const UNDEFINED: [&str; 12] = [
 ];
 
 /// Functions that read a value from a text.
-const OF_TEXTS: [&str; 14] = [
+const OF_TEXTS: [&str; 18] = [
     "$array_in",
+    "$bit_cast",
+    "$bit_in",
     "$cidr_in",
     "$inet_in",
     "$jsonb_in",
@@ -49,6 +51,8 @@ const OF_TEXTS: [&str; 14] = [
     "$tid_in",
     "$timetz_in",
     "$uuid_in",
+    "$varbit_cast",
+    "$varbit_in",
     "date",
     "interval",
     "time",

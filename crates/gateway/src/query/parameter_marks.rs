@@ -23,8 +23,8 @@ pub type Marks = BTreeMap<usize, String>;
 
 /// Types whose values are texts that are read, compared and shown in a way of their own. Parameters
 /// are cast to them.
-const READ: [&str; 8] = [
-    "cidr", "inet", "json", "jsonb", "macaddr", "pg_lsn", "timetz", "uuid",
+const READ: [&str; 10] = [
+    "bit", "cidr", "inet", "json", "jsonb", "macaddr", "pg_lsn", "timetz", "uuid", "varbit",
 ];
 
 /// Types that are only announced: their values are compared as those of the engine's type. asyncpg
@@ -90,6 +90,11 @@ pub(crate) fn cast_of(mark: &str) -> Option<ast::DataType> {
         "jsonb" => ast::DataType::JSONB,
         "uuid" => ast::DataType::Uuid,
         "timetz" => ast::DataType::Time(None, ast::TimezoneInfo::Tz),
+        // Quoted, it is of any length; `bit` has a single bit.
+        "bit" => ast::DataType::Custom(
+            ObjectName::from(vec![Ident::with_quote('"', "bit")]),
+            Vec::new(),
+        ),
         other => {
             let name = ObjectName::from(vec![Ident::new(other)]);
             ast::DataType::Custom(name, Vec::new())
@@ -107,6 +112,12 @@ pub(crate) fn mark_of_sql(data_type: &ast::DataType) -> String {
     let name = match item {
         "time with time zone" => "timetz",
         "\"char\"" => "char",
+        "\"bit\"" => "bit",
+        "bit varying" => "varbit",
+        of_bits if of_bits.starts_with("bit(") => "bit",
+        of_bits if of_bits.starts_with("bit varying(") || of_bits.starts_with("varbit(") => {
+            "varbit"
+        }
         // Without quotes, the name is that of `character`.
         "char" => "bpchar",
         other => other,
@@ -296,6 +307,8 @@ mod tests {
             ("uuid", Some("UUID")),
             ("inet", Some("inet")),
             ("timetz", Some("TIMETZ")),
+            ("bit", Some("\"bit\"")),
+            ("varbit", Some("varbit")),
             ("oid", None),
             ("uuid[]", None),
         ] {

@@ -104,6 +104,8 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         | oid::INET
         | oid::CIDR
         | oid::MACADDR
+        | oid::BIT
+        | oid::VARBIT
         | oid::PG_LSN
         | oid::TID => is_string(data_type),
         // Types whose binary form is their text (`pg_node_tree`, `xml`) or that have none here

@@ -34,6 +34,8 @@ pub(crate) mod oid {
     pub(crate) const TIMESTAMPTZ: u32 = 1184;
     pub(crate) const INTERVAL: u32 = 1186;
     pub(crate) const TIMETZ: u32 = 1266;
+    pub(crate) const BIT: u32 = 1560;
+    pub(crate) const VARBIT: u32 = 1562;
     pub(crate) const NUMERIC: u32 = 1700;
     pub(crate) const RECORD: u32 = 2249;
     pub(crate) const ANYARRAY: u32 = 2277;
@@ -84,6 +86,8 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
     ("timestamptz", oid::TIMESTAMPTZ, 8, 1185),
     ("interval", oid::INTERVAL, 16, 1187),
     ("timetz", oid::TIMETZ, 12, 1270),
+    ("bit", oid::BIT, -1, 1561),
+    ("varbit", oid::VARBIT, -1, 1563),
     ("numeric", oid::NUMERIC, -1, 1231),
     ("regprocedure", 2202, 4, 2207),
     ("regoper", 2203, 4, 2208),
@@ -209,6 +213,7 @@ pub(crate) fn input_name(type_oid: u32) -> String {
         oid::FLOAT8 => "double precision".to_owned(),
         oid::TIMESTAMPTZ => "timestamp with time zone".to_owned(),
         oid::TIMETZ => "time with time zone".to_owned(),
+        oid::VARBIT => "bit varying".to_owned(),
         other => type_name(other),
     }
 }

@@ -27,6 +27,8 @@ pub(crate) fn arrow_of(type_oid: u32) -> Option<DataType> {
         | oid::INET
         | oid::CIDR
         | oid::MACADDR
+        | oid::BIT
+        | oid::VARBIT
         | oid::PG_LSN
         | oid::TID
         | oid::JSON

@@ -12,11 +12,12 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, Int32Builder, Int64Builder, StringBuilder,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use lakegate_engine::{bounded, stop};
 use lakegate_error::{Code, Error};
@@ -24,9 +25,14 @@ use lakegate_error::{Code, Error};
 pub(crate) use self::beside::{planner as operators, rule};
 use self::forms::{Charset, Form};
 pub(crate) use self::parts::planner as keywords;
+use super::keyed::is_bits;
+use crate::postgres::hinted_field;
 
 /// The name that calls of `bit_count` with one argument are rewritten to.
 pub(in crate::postgres) const BIT_COUNT: &str = "$bit_count";
+
+/// The name that calls of `bit_length` are rewritten to.
+pub(in crate::postgres) const BIT_LENGTH: &str = "$bit_length";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
@@ -48,11 +54,13 @@ enum Kind {
     SetBit,
     /// `octet_length(bytes)`
     OctetLength,
+    /// `bit_length(bytes)`
+    BitLength,
     /// `bit_count(bytes)`; Athena's function of this name counts the bits of an integer.
     BitCount,
 }
 
-const ALL: [Kind; 10] = [
+const ALL: [Kind; 11] = [
     Kind::Encode,
     Kind::Decode,
     Kind::ConvertFrom,
@@ -62,6 +70,7 @@ const ALL: [Kind; 10] = [
     Kind::GetBit,
     Kind::SetBit,
     Kind::OctetLength,
+    Kind::BitLength,
     Kind::BitCount,
 ];
 
@@ -111,7 +120,7 @@ impl OfBytes {
     fn arity(&self) -> usize {
         match self.kind {
             Kind::SetByte | Kind::SetBit => 3,
-            Kind::OctetLength | Kind::BitCount => 1,
+            Kind::OctetLength | Kind::BitLength | Kind::BitCount => 1,
             _ => 2,
         }
     }
@@ -129,6 +138,7 @@ impl ScalarUDFImpl for OfBytes {
             Kind::GetBit => "get_bit",
             Kind::SetBit => "set_bit",
             Kind::OctetLength => "octet_length",
+            Kind::BitLength => BIT_LENGTH,
             Kind::BitCount => BIT_COUNT,
         }
     }
@@ -146,7 +156,7 @@ impl ScalarUDFImpl for OfBytes {
                 return (given.is_integer() || given.is_null()).then_some(DataType::Int64);
             }
             match place {
-                0 if self.kind == Kind::BitCount && given.is_string() => None,
+                0 if self.kind == Kind::BitCount && given.is_string() => Some(DataType::Utf8),
                 0 if is_text || is_bytes(given) => Some(DataType::Binary),
                 0 => None,
                 _ => is_text.then_some(DataType::Utf8),
@@ -164,7 +174,7 @@ impl ScalarUDFImpl for OfBytes {
                 Kind::ConvertTo => "a text and the name of an encoding",
                 Kind::GetByte | Kind::GetBit => "bytes and a place",
                 Kind::SetByte | Kind::SetBit => "bytes, a place and a value",
-                Kind::OctetLength => "a text or bytes",
+                Kind::OctetLength | Kind::BitLength => "a text or bytes",
                 Kind::BitCount => "bytes",
             };
             Error::new(
@@ -179,9 +189,35 @@ impl ScalarUDFImpl for OfBytes {
         Ok(match self.kind {
             Kind::Encode | Kind::ConvertFrom => DataType::Utf8,
             Kind::Decode | Kind::ConvertTo | Kind::SetByte | Kind::SetBit => DataType::Binary,
-            Kind::GetByte | Kind::GetBit | Kind::OctetLength => DataType::Int32,
+            Kind::GetByte | Kind::GetBit | Kind::OctetLength | Kind::BitLength => DataType::Int32,
             Kind::BitCount => DataType::Int64,
         })
+    }
+
+    /// Calls of bit strings are those of other functions once they are analyzed.
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let first = args.arg_fields.first();
+        let is_of_bits = first.is_some_and(|field| is_bits(field));
+        let is_text = first.is_some_and(|field| field.data_type().is_string());
+        let missing = match self.kind {
+            Kind::BitCount => (is_text && !is_of_bits).then_some("takes bytes"),
+            Kind::GetBit | Kind::SetBit | Kind::OctetLength | Kind::BitLength => None,
+            // Those of texts take the text as bytes.
+            _ => is_of_bits.then_some("takes no bit strings"),
+        };
+        if let Some(missing) = missing {
+            let message = format!("{} {missing}", self.name().trim_start_matches('$'));
+            return Err(Error::new(Code::FunctionNotFound, message).into());
+        }
+        if self.kind == Kind::SetBit && is_of_bits {
+            return Ok(Arc::new(hinted_field(self.name(), DataType::Utf8, "bit")));
+        }
+        let types = args
+            .arg_fields
+            .iter()
+            .map(|field| field.data_type().clone());
+        let returns = self.return_type(&types.collect::<Vec<_>>())?;
+        Ok(Arc::new(Field::new(self.name(), returns, true)))
     }
 
     fn is_strict(&self) -> bool {
@@ -363,8 +399,9 @@ impl Call<'_> {
 
     /// Returns a byte, a bit or a length.
     fn part(&self, bytes: &[u8], row: usize) -> Result<i32> {
-        if self.kind == Kind::OctetLength {
-            return i32::try_from(bytes.len())
+        if matches!(self.kind, Kind::OctetLength | Kind::BitLength) {
+            let each = if self.kind == Kind::BitLength { 8 } else { 1 };
+            return i32::try_from(bytes.len().saturating_mul(each))
                 .map_err(|_| Error::new(Code::NumericOutOfRange, "integer out of range").into());
         }
         let index = self.number(0, row)?;

@@ -4,6 +4,7 @@
 mod absent;
 mod array_casts;
 mod arrays;
+mod bit_strings;
 mod byte_sizes;
 mod bytes;
 pub(super) mod coalesce;
@@ -43,7 +44,8 @@ use std::sync::{Arc, LazyLock};
 
 pub(crate) use array_casts::rule as array_casts;
 pub(super) use arrays::{MOST_FREQUENT, with_backslash};
-pub(super) use bytes::BIT_COUNT;
+pub(super) use bit_strings::{BIT_CAST, VARBIT_CAST};
+pub(super) use bytes::{BIT_COUNT, BIT_LENGTH};
 pub(crate) use bytes::{
     keywords as byte_keywords, operators as byte_operators, rule as texts_beside_bytes,
 };
@@ -94,6 +96,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     all.extend(snapshots::functions());
     let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
     udfs.extend(arrays::functions());
+    udfs.extend(bit_strings::all());
     udfs.push(column_size::function());
     udfs.push(slices::function());
     udfs.push(percentiles::percentile());

@@ -27,12 +27,12 @@ use lakegate_engine::{has_expression, retyped};
 use lakegate_error::{Code, Error};
 use lakegate_lake::casts::{is_opaque, opaque};
 
-use super::TIMETZ_IN;
+use super::{BIT_CAST, TIMETZ_IN, VARBIT_CAST};
 use crate::postgres::PG_TYPE;
 use crate::postgres::pg_catalog::types::{by_oid, format_type, of_arrow, of_shape};
 
 /// Types and those that they are cast to, besides text and their own.
-const CASTS: [(&str, &[&str]); 19] = [
+const CASTS: [(&str, &[&str]); 21] = [
     ("bool", &["int4"]),
     (
         "int2",
@@ -41,12 +41,12 @@ const CASTS: [(&str, &[&str]); 19] = [
     (
         "int4",
         &[
-            "bool", "int2", "int8", "float4", "float8", "numeric", OBJECT,
+            "bool", "int2", "int8", "float4", "float8", "numeric", "bit", OBJECT,
         ],
     ),
     (
         "int8",
-        &["int2", "int4", "float4", "float8", "numeric", OBJECT],
+        &["int2", "int4", "float4", "float8", "numeric", "bit", OBJECT],
     ),
     ("float4", &["int2", "int4", "int8", "float8", "numeric"]),
     ("float8", &["int2", "int4", "int8", "float4", "numeric"]),
@@ -66,6 +66,8 @@ const CASTS: [(&str, &[&str]); 19] = [
     ),
     ("inet", &["cidr"]),
     ("cidr", &["inet"]),
+    ("bit", &["int4", "int8", "varbit"]),
+    ("varbit", &["bit"]),
     (OBJECT, &["int4", "int8"]),
     (ARRAY, &[]),
 ];
@@ -83,7 +85,7 @@ const INT4: i64 = 23;
 const NUMERIC: i64 = 1700;
 
 /// Functions that read their argument as a value of a type: the dialect writes them for casts.
-const READERS: [(&str, &str); 17] = [
+const READERS: [(&str, &str); 21] = [
     ("bytea_in", "bytea"),
     ("regclass_in", "regclass"),
     ("regcollation_in", "regcollation"),
@@ -94,6 +96,9 @@ const READERS: [(&str, &str); 17] = [
     ("regprocedure_in", "regprocedure"),
     ("regrole_in", "regrole"),
     ("regtype_in", "regtype"),
+    (BIT_CAST, "bit"),
+    (VARBIT_CAST, "varbit"),
+    ("$bit_in", "bit"),
     ("$cidr_in", "cidr"),
     ("$inet_in", "inet"),
     ("$json_in", "json"),
@@ -101,6 +106,7 @@ const READERS: [(&str, &str); 17] = [
     ("$macaddr_in", "macaddr"),
     ("$oid_in", "oid"),
     ("$uuid_in", "uuid"),
+    ("$varbit_in", "varbit"),
 ];
 
 /// Returns the rule to add.
@@ -170,6 +176,8 @@ fn asked(expr: &Expr) -> Option<(&Expr, i64)> {
                 name => READERS.iter().find(|(reader, _)| *reader == name)?.1,
             };
             let value = match call.args.first()? {
+                // These read values of several types.
+                value if matches!(name, BIT_CAST | VARBIT_CAST) => value,
                 // The cast to what the function reads.
                 Expr::Cast(cast) if name.starts_with('$') => cast.expr.as_ref(),
                 value => value,
@@ -298,6 +306,13 @@ mod tests {
             ("text", "json", true),
             ("uuid", "bytea", false),
             ("uuid", "uuid", true),
+            ("int4", "bit", true),
+            ("int2", "bit", false),
+            ("int8", "varbit", false),
+            ("bit", "int8", true),
+            ("bit", "numeric", false),
+            ("varbit", "int4", false),
+            ("varbit", "bit", true),
             ("regclass", "oid", true),
             ("regproc", "regprocedure", true),
             ("int2", "regclass", true),

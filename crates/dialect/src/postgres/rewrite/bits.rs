@@ -1,21 +1,18 @@
-//! `x::bit(8)::integer`: the lowest bits of an integer, as tools read flags, and the first bits of a
-//! number in hexadecimal digits, as Looker makes numbers of hashes. The bits may be masked by a bit
-//! string, and compared with one. Bit strings themselves do not exist here.
+//! Literals of bit strings, and the first bits of a number in hexadecimal digits, as Looker makes numbers
+//! of hashes.
 //!
 //! ```text
-//! x::bit(8)::integer                     ((x) & 255)::integer
-//! (x::bit(4) & B'0100')::integer         ((x) & 4)::integer
-//! (x::bit(4) & B'0100') = B'0100'        ((x) & 4) = 4
+//! B'101', X'1F'                          $bit_in('b101'), $bit_in('x1F')
 //! ('x' || md5(k))::bit(64)::bigint       from_big_endian_64(decode(lpad(rpad(md5(k), 16, '0'), 16, '0'), 'hex'))::bigint
 //! ```
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, Value};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, Ident, ObjectName, Value};
 use lakegate_error::Error;
 
 use super::build;
 
-/// The most bits of which no integer is negative.
-const MOST: u64 = 31;
+/// The function that reads a text as a bit string of any length.
+pub(super) const BIT_IN: &str = "$bit_in";
 
 /// Refuses casts to bits in the dialects of Athena and Trino. `TABLESAMPLE … REPEATABLE` is made of
 /// them.
@@ -26,7 +23,7 @@ const MOST: u64 = 31;
 pub(super) fn refuse(expr: &Expr) -> Result<(), Error> {
     match expr {
         Expr::Cast {
-            data_type: DataType::Bit(_),
+            data_type: DataType::Bit(_) | DataType::BitVarying(_) | DataType::VarBit(_),
             ..
         } => Err(Error::not_supported(
             "REPEATABLE in TABLESAMPLE, and bit strings, are not supported in this dialect",
@@ -36,86 +33,42 @@ pub(super) fn refuse(expr: &Expr) -> Result<(), Error> {
     }
 }
 
-/// Rewrites flags that are masked by bit strings and cast to an integer, or compared with a bit string
-/// of as many bits, to integers. The parts of the expression must be as they are written.
-pub(super) fn flagged(expr: &mut Expr) {
-    match expr {
-        Expr::Cast {
-            expr: inner,
-            data_type,
-            ..
-        } if is_integer(data_type) && lowest_bits(inner).is_none() => {
-            if let Some((number, mask, _)) = flags(inner) {
-                **inner = masked(number, mask);
-            }
-        }
-        Expr::BinaryOp { left, op, right }
-            if is_operator(op, &BinaryOperator::Eq, "=")
-                || is_operator(op, &BinaryOperator::NotEq, "<>") =>
-        {
-            if let Some((number, mask, bits)) = flags(left)
-                && let Some((value, length)) = bit_string(right)
-                && bits == length
-            {
-                **left = masked(number, mask);
-                **right = build::integer(value);
-            }
-        }
-        _ => {}
+/// Returns whether a literal is a bit string.
+pub(super) fn is_literal(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::SingleQuotedByteStringLiteral(_) | Value::HexStringLiteral(_)
+    )
+}
+
+/// Returns the call that reads a literal as a bit string; `None` for other literals.
+pub(super) fn read(value: &Value) -> Option<Expr> {
+    let text = match value {
+        Value::SingleQuotedByteStringLiteral(digits) => build::text(format!("b{digits}")),
+        Value::HexStringLiteral(digits) => build::text(format!("x{digits}")),
+        _ => return None,
+    };
+    Some(build::call(BIT_IN, vec![text]))
+}
+
+/// Returns the type of literals beside a value of this type: a bit string of any length beside a bit
+/// string, otherwise the type itself.
+pub(super) fn type_beside(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Bit(_) => of_any_length(),
+        DataType::BitVarying(_) | DataType::VarBit(_) => DataType::VarBit(None),
+        other => other.clone(),
     }
 }
 
-fn masked(number: Expr, mask: i64) -> Expr {
-    let mask = build::integer(mask);
-    let number = build::nested(number);
-    build::nested(build::binary(number, BinaryOperator::BitwiseAnd, mask))
+/// Returns `bit` as the type of bit strings of any length: `x::bit` is one of a single bit.
+pub(super) fn of_any_length() -> DataType {
+    let name = ObjectName::from(vec![Ident::with_quote('"', "bit")]);
+    DataType::Custom(name, Vec::new())
 }
 
-/// Returns the number that flags are read from, which of its bits are read, and the length of the bit
-/// string that they are.
-fn flags(expr: &Expr) -> Option<(Expr, i64, u64)> {
-    match expr {
-        Expr::Nested(inner) => flags(inner),
-        Expr::BinaryOp { left, op, right } if is_operator(op, &BinaryOperator::BitwiseAnd, "&") => {
-            let (number, mask, bits) = flags(left)?;
-            let (other, length) = bit_string(right)?;
-            (bits == length).then_some((number, mask & other, bits))
-        }
-        _ => {
-            let (number, bits) = lowest_bits(expr)?;
-            Some((number, (1_i64 << bits) - 1, bits))
-        }
-    }
-}
-
-/// Returns the number that `B'101'` writes, and how many bits it has.
-fn bit_string(expr: &Expr) -> Option<(i64, u64)> {
-    match expr {
-        Expr::Nested(inner) => bit_string(inner),
-        Expr::Value(value) => {
-            let Value::SingleQuotedByteStringLiteral(text) = &value.value else {
-                return None;
-            };
-            let length = u64::try_from(text.len()).ok()?;
-            let is_read = length <= MOST && text.bytes().all(|digit| matches!(digit, b'0' | b'1'));
-            let number = i64::from_str_radix(text, 2).ok()?;
-            is_read.then_some((number, length))
-        }
-        _ => None,
-    }
-}
-
-/// Returns whether an operator is this one, also as `OPERATOR(pg_catalog.&)`.
-fn is_operator(op: &BinaryOperator, native: &BinaryOperator, symbol: &str) -> bool {
-    match op {
-        BinaryOperator::PGCustomBinaryOperator(path) => {
-            path.last().is_some_and(|last| last == symbol)
-        }
-        op => op == native,
-    }
-}
-
-/// Rewrites a cast to an integer of a cast to bits, to `x & 255`.
+/// Rewrites a cast to an integer of the bits of hexadecimal digits, whose parts must be as they are
+/// written, to functions of bytes.
 pub(super) fn rewrite(expr: &mut Expr) {
     let Expr::Cast {
         expr: inner,
@@ -125,17 +78,11 @@ pub(super) fn rewrite(expr: &mut Expr) {
     else {
         return;
     };
-    if !is_integer(data_type) {
-        return;
-    }
-    if let Some(number) = first_bits(inner, is_wide(data_type)) {
+    if is_integer(data_type)
+        && let Some(number) = first_bits(inner, is_wide(data_type))
+    {
         **inner = number;
-        return;
     }
-    let Some((number, bits)) = lowest_bits(inner) else {
-        return;
-    };
-    **inner = masked(number, (1_i64 << bits) - 1);
 }
 
 fn is_integer(data_type: &DataType) -> bool {
@@ -218,27 +165,6 @@ fn hexadecimal(text: &Expr) -> Option<Expr> {
     }
 }
 
-/// Returns what is cast to bits, and how many. A text would be the bits themselves.
-fn lowest_bits(expr: &Expr) -> Option<(Expr, u64)> {
-    match expr {
-        Expr::Nested(inner) => lowest_bits(inner),
-        Expr::Cast {
-            expr: number,
-            data_type: DataType::Bit(bits),
-            ..
-        } => {
-            let is_text = matches!(
-                number.as_ref(),
-                Expr::Value(value) if !matches!(value.value, Value::Number(..))
-            );
-            let bits = bits.unwrap_or(1);
-            let is_read = !is_text && (1..=MOST).contains(&bits);
-            is_read.then(|| (number.as_ref().clone(), bits))
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use datafusion::sql::sqlparser::ast::SelectItem;
@@ -247,9 +173,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bits_are_those_of_integers_and_of_hexadecimal_digits() {
+    fn bits_are_those_of_hexadecimal_digits() {
         for (sql, rewritten) in [
-            ("SELECT x::bit(8)::INT", "SELECT ((x) & 255)::INT"),
             (
                 "SELECT ('x' || md5(k))::bit(64)::BIGINT",
                 "SELECT from_big_endian_64(decode(lpad(rpad(md5(k), 16, '0'), 16, '0'), 'hex'))::BIGINT",
@@ -272,6 +197,7 @@ mod tests {
             "SELECT ('x' || a)::BIT(64)::INT",
             "SELECT ('y' || a)::BIT(64)::BIGINT",
             "SELECT ('x' || a)::BIT(65)::BIGINT",
+            "SELECT x::BIT(8)::INT",
         ] {
             let text = with_select(same, |select| {
                 if let Some(SelectItem::UnnamedExpr(expr)) = select.projection.first_mut() {
@@ -281,44 +207,35 @@ mod tests {
             assert_eq!(text, same);
         }
     }
+
     #[test]
-    fn flags_are_read_as_integers() {
-        let read = |sql: &str| {
-            with_select(sql, |select| {
-                if let Some(SelectItem::UnnamedExpr(expr)) = select.projection.first_mut() {
-                    flagged(expr);
-                }
-            })
-        };
-        for (sql, rewritten) in [
+    fn literals_are_read() {
+        for (value, expected) in [
             (
-                "SELECT (x::bit(8) & B'00010000') = B'00010000'",
-                "SELECT ((x) & 16) = 16",
+                Value::SingleQuotedByteStringLiteral("101".to_owned()),
+                Some("\"$bit_in\"('b101')"),
             ),
             (
-                "SELECT (f(x)::bit(4) OPERATOR(pg_catalog.&) b'0110') <> b'0000'",
-                "SELECT ((f(x)) & 6) <> 0",
+                Value::HexStringLiteral("1F".to_owned()),
+                Some("\"$bit_in\"('x1F')"),
             ),
-            ("SELECT x::bit(8) = B'00000101'", "SELECT ((x) & 255) = 5"),
-            (
-                "SELECT (x::INT::bit(7) & b'0000100')::INT",
-                "SELECT ((x::INT) & 4)::INT",
-            ),
+            (Value::Null, None),
         ] {
-            assert_eq!(read(sql), rewritten);
+            assert_eq!(is_literal(&value), expected.is_some());
+            let read = read(&value).map(|read| read.to_string());
+            assert_eq!(read.as_deref(), expected);
         }
-        for same in [
-            "SELECT (x::BIT(8) & B'0001') = B'00000001'",
-            "SELECT x::BIT(8) = B'101'",
-            "SELECT x::BIT(8) = B'00000002'",
-            "SELECT x::BIT(8) < B'00000001'",
-            "SELECT x::BIT(32) = B'00000000000000000000000000000001'",
-            "SELECT 'a'::BIT(1) = B'1'",
-            "SELECT (x::BIT(7) & B'100')::INT",
-            "SELECT (x::BIT(7) & B'0000100')::TEXT",
-            "SELECT x::BIT(8)::INT",
+    }
+
+    #[test]
+    fn literals_beside_bits_have_any_length() {
+        for (of, expected) in [
+            (DataType::Bit(Some(3)), "\"bit\""),
+            (DataType::VarBit(Some(3)), "VARBIT"),
+            (DataType::BitVarying(None), "VARBIT"),
+            (DataType::Uuid, "UUID"),
         ] {
-            assert_eq!(read(same), same);
+            assert_eq!(type_beside(&of).to_string(), expected);
         }
     }
 }

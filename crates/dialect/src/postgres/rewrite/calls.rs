@@ -19,7 +19,7 @@
 //! pg_table_size('t')                pg_table_size('t'::regclass)
 //! pg_lsn(x)                         $pg_lsn_in((x)::text)
 //! is_normalized(x, 'NFD')           ((x) = normalize(x, 'NFD'))
-//! bit_length(x)                     (octet_length(x) * 8)::integer
+//! bit_length(x)                     $bit_length(x)
 //! length(x, 'LATIN1')               char_length(convert_from(x, 'LATIN1'))
 //! convert(x, 'LATIN1', 'UTF8')      convert_to(convert_from(x, 'LATIN1'), 'UTF8')
 //! encode('\x01', 'hex')             encode('\x01'::bytea, 'hex')

@@ -94,6 +94,14 @@ impl Rewriter<'_> {
                 }
             }
             Expr::Value(value)
+                if self.functions == Names::Postgres && bits::is_literal(&value.value) =>
+            {
+                if let Some(read) = bits::read(&value.value) {
+                    *expr = read;
+                    self.references.functions.insert(bits::BIT_IN.to_owned());
+                }
+            }
+            Expr::Value(value)
                 if matches!(value.value, Value::SingleQuotedByteStringLiteral(_)) =>
             {
                 return Err(
@@ -123,13 +131,23 @@ impl Rewriter<'_> {
                 times::rewrite(expr, self.functions == Names::Postgres)?;
             }
             Expr::TypedString(typed) if is_read(&typed.data_type) => {
+                let data_type = match &typed.data_type {
+                    // Unlike a cast, the literal has any length.
+                    DataType::Bit(None) if self.functions == Names::Postgres => {
+                        bits::of_any_length()
+                    }
+                    other => other.clone(),
+                };
                 *expr = Expr::Cast {
                     kind: CastKind::Cast,
                     expr: Box::new(Expr::Value(typed.value.clone())),
-                    data_type: typed.data_type.clone(),
+                    data_type,
                     array: false,
                     format: None,
                 };
+                if self.functions == Names::Trino {
+                    bits::refuse(expr)?;
+                }
                 casts::rewrite(expr)?;
             }
             Expr::Cast { .. } => self.rewrite_cast(expr)?,
@@ -184,7 +202,6 @@ impl Rewriter<'_> {
             Names::Postgres => casts::taken_length(expr),
             Names::Trino => None,
         };
-        bits::rewrite(expr);
         if let Some(reader) = object_lists::rewrite(expr)? {
             self.references.functions.insert(reader.to_owned());
             return Ok(());
@@ -295,6 +312,9 @@ fn is_read(data_type: &DataType) -> bool {
             | DataType::JSON
             | DataType::JSONB
             | DataType::Uuid
+            | DataType::Bit(_)
+            | DataType::BitVarying(_)
+            | DataType::VarBit(_)
             | DataType::Timestamp(Some(_), _)
     )
 }

@@ -53,6 +53,7 @@
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! now()::time(3), '1e400'::float8          see number_casts.rs
 //! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
+//! B'101', X'1F', x::bit(3)                $bit_in('b101'), $bit_in('x1F'), $bit_cast(x, 3)
 //! 0.1 + 0.2                                0.3
 //! -(x - y)                                 NULL $negation (x - y); see negations.rs
 //! 0.1::decimal(38,20)                      '0.1'::decimal(38,20)

@@ -253,7 +253,7 @@ impl VisitorMut for Rewriter<'_> {
         }
         transactions::name_age(expr);
         if self.functions == Names::Postgres {
-            bits::flagged(expr);
+            bits::rewrite(expr);
             object_texts::rewrite(expr);
             collations::known(expr);
             object_lists::among(expr);

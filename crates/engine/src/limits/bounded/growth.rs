@@ -50,6 +50,7 @@ const AS_ARGUMENTS: &[&str] = &[
     "$array_slices",
     "$beside",
     "$bit_count",
+    "$bit_length",
     "$char_in",
     "$cid_in",
     "$date_part",

@@ -24,7 +24,8 @@ use lakegate_engine::{bounded, stop};
 use lakegate_error::{Code, Error};
 
 use super::{evaluated, is_bytes};
-use crate::postgres::bytea;
+use crate::postgres::functions::keyed::is_bits;
+use crate::postgres::{PG_TYPE, bytea};
 
 /// How many bytes are compared between checks whether to stop.
 const STEPS: usize = 1 << 16;
@@ -169,7 +170,18 @@ impl ScalarUDFImpl for TextOrBytes {
         let types = args.arg_fields.iter().map(|field| field.data_type());
         let types: Vec<&DataType> = types.collect();
         if !types.iter().any(|of| is_bytes(of)) {
-            return self.inner.return_field_from_args(args);
+            // The parts of a bit string are bit strings.
+            let is_part = matches!(self.kind, Kind::Substr | Kind::Overlay)
+                && args.arg_fields.first().is_some_and(|field| is_bits(field));
+            let field = self.inner.return_field_from_args(args)?;
+            return Ok(match is_part {
+                true => {
+                    let mark = (PG_TYPE.to_owned(), "bit".to_owned());
+                    let field = Field::clone(&field);
+                    Arc::new(field.with_metadata(std::iter::once(mark).collect()))
+                }
+                false => field,
+            });
         }
         // Only a literal has no type of its own yet.
         let mut arguments = types.iter().zip(args.scalar_arguments);

@@ -1,15 +1,17 @@
-//! Types whose values are texts here, and do not compare as texts do: `timetz`, `inet`, `pg_lsn` and
-//! similar ones. Fields of these types are marked with them.
+//! Types whose values are texts here, but are read, compared and combined in a way of their own:
+//! `timetz`, `inet`, `pg_lsn`, `bit` and similar ones. Fields of these types are marked with them.
 //!
 //! ```text
 //! text_types.rs   functions that read, compare and choose values, except those of timetz
 //! rule.rs         comparisons other than operators, CASE, casts, refusals
 //! planner.rs      operators
+//! bits.rs         operators, casts and calls of bit strings
 //! extremes.rs     min and max
 //! ```
 //!
 //! Comparisons, `ORDER BY`, groups and joins compare the keys of the values.
 
+mod bits;
 mod extremes;
 mod planner;
 mod rule;
@@ -42,15 +44,19 @@ enum Keyed {
     MacAddress,
     LogPosition,
     RowPlace,
+    Bit,
+    VarBit,
 }
 
-const ALL: [Keyed; 6] = [
+const ALL: [Keyed; 8] = [
     Keyed::Timetz,
     Keyed::Inet,
     Keyed::Cidr,
     Keyed::MacAddress,
     Keyed::LogPosition,
     Keyed::RowPlace,
+    Keyed::Bit,
+    Keyed::VarBit,
 ];
 
 /// What a function of a type does.
@@ -76,6 +82,8 @@ impl Keyed {
             Self::MacAddress => "macaddr",
             Self::LogPosition => "pg_lsn",
             Self::RowPlace => "tid",
+            Self::Bit => "bit",
+            Self::VarBit => "varbit",
         }
     }
 
@@ -83,6 +91,7 @@ impl Keyed {
     fn name(self) -> &'static str {
         match self {
             Self::Timetz => timetz::NAME,
+            Self::VarBit => "bit varying",
             other => other.mark(),
         }
     }
@@ -98,12 +107,17 @@ impl Keyed {
     fn beside(self, other: Self) -> Option<Self> {
         match (self, other) {
             (Self::Inet, Self::Cidr) | (Self::Cidr, Self::Inet) => Some(Self::Inet),
+            (Self::Bit, Self::VarBit) | (Self::VarBit, Self::Bit) => Some(Self::VarBit),
             _ => (self == other).then_some(self),
         }
     }
 
     fn is_network(self) -> bool {
         matches!(self, Self::Inet | Self::Cidr)
+    }
+
+    fn is_bits(self) -> bool {
+        matches!(self, Self::Bit | Self::VarBit)
     }
 
     /// Returns whether a value takes the type beside one of it: literals, parameters and NULL, and
@@ -141,7 +155,14 @@ impl Keyed {
 /// Returns the function whose results compare as the values of a field do, if it is of one of the
 /// types.
 pub(crate) fn key_of(field: &Field) -> Option<Arc<ScalarUDF>> {
-    Keyed::of_field(field).map(|of| of.function(Act::Key))
+    // The texts of bit strings compare as they do.
+    let of = Keyed::of_field(field).filter(|of| !of.is_bits())?;
+    Some(of.function(Act::Key))
+}
+
+/// Returns whether a field is one of bit strings.
+pub(super) fn is_bits(field: &Field) -> bool {
+    Keyed::of_field(field).is_some_and(Keyed::is_bits)
 }
 
 /// Returns the type of an expression, if it is one of these.

@@ -1,5 +1,5 @@
-//! Operators of these types: comparisons by keys, sums of times and intervals, networks, and
-//! distances in the log.
+//! Operators of these types: comparisons by keys, sums of times and intervals, networks, distances in
+//! the log, and bit strings.
 
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 use lakegate_error::Error;
 use std::sync::Arc;
 
-use super::{Keyed, check_beside, keys, of_expr, text_types, written};
+use super::{Keyed, bits, check_beside, keys, of_expr, text_types, written};
 use crate::postgres::functions::{log_positions, networks, timetz};
 
 /// Plans an operator as a call if one of its operands is of such a type.
@@ -60,6 +60,7 @@ impl ExprPlanner for KeyedOperators {
             Some(Keyed::Timetz) => of_times(expr, [left.is_some(), right.is_some()], schema),
             Some(Keyed::LogPosition) => of_positions(expr, schema),
             Some(of) if of.is_network() => of_networks(expr, types, schema),
+            Some(of) if of.is_bits() => bits::planned(expr, types, schema),
             _ => Ok(PlannerResult::Original(expr)),
         }
     }

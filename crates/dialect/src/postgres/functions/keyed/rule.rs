@@ -11,6 +11,7 @@
 //! t AT TIME ZONE 'CET'          $timetz_at('CET', t)
 //! address::text                 $inet_text(address)::text
 //! address::cidr                 network(address)
+//! bits::integer                 see bits.rs
 //! ```
 //!
 //! An analyzer rule before type coercion, which would make texts of all of them.
@@ -31,7 +32,8 @@ use lakegate_engine::{has_values, retyped, written_name};
 use lakegate_error::Error;
 
 use super::{
-    Act, Keyed, check_beside, common, extremes, keys, of_expr, results_of, text_types, written,
+    Act, Keyed, bits, check_beside, common, extremes, keys, of_expr, results_of, text_types,
+    written,
 };
 use crate::postgres::cell::drops_marks;
 use crate::postgres::functions::coalesce::ARRAY;
@@ -81,6 +83,7 @@ impl AnalyzerRule for KeyedValues {
 }
 
 fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    bits::check(&expr, schema)?;
     let expr = match unmarked(expr, schema) {
         cast if cast.transformed => return Ok(cast),
         Transformed { data, .. } => data,
@@ -91,7 +94,9 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::AggregateFunction(call) => match extremes::settled(call, schema) {
             Some(settled) => Some(settled),
             None => {
-                check_function(&EXTREMES, call.func.name(), &call.params.args, schema)?;
+                let (name, args) = (call.func.name(), &call.params.args);
+                check_function(&EXTREMES, name, args, schema)?;
+                bits::check_aggregate(name, args, schema)?;
                 None
             }
         },
@@ -99,6 +104,7 @@ fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let (name, args) = (written_name(window.fun.name()), &window.params.args);
             check_function(&EXTREMES, name, args, schema)?;
             check_function(&OF_ROWS, name, args, schema)?;
+            bits::check_aggregate(name, args, schema)?;
             None
         }
         other => compared(other, schema)?,
@@ -118,6 +124,9 @@ fn unmarked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     match expr {
         Expr::Cast(mut cast) => match of_expr(&cast.expr, schema) {
             Some(of) => {
+                if let Some(number) = bits::as_number(&cast, of) {
+                    return Transformed::yes(number);
+                }
                 let is_unmarked = drops_marks(&mut cast.field);
                 let is_text = of == Keyed::Inet
                     && cast.field.data_type().is_string()
@@ -248,6 +257,9 @@ fn of_items(list: &Expr, schema: &DFSchema) -> Option<Keyed> {
 }
 
 fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
+    if let Some(of_bits) = bits::called(function, schema) {
+        return Ok(Some(of_bits));
+    }
     let args = function.args.as_slice();
     Ok(match (function.func.name(), args) {
         ("nullif", [value, other]) => {

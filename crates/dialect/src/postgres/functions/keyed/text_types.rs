@@ -14,18 +14,20 @@ use datafusion::logical_expr::{Expr, ScalarUDF};
 use lakegate_error::Error;
 
 use super::{Act, Keyed};
-use crate::postgres::functions::{log_positions, networks, row_places};
+use crate::postgres::functions::{bit_strings, log_positions, networks, row_places};
 use crate::postgres::{Cell, PgFunction};
 
 /// Reads a text into another one.
 type Read = fn(&str) -> Result<String, Error>;
 
-const TYPES: [Keyed; 5] = [
+const TYPES: [Keyed; 7] = [
     Keyed::Inet,
     Keyed::Cidr,
     Keyed::MacAddress,
     Keyed::LogPosition,
     Keyed::RowPlace,
+    Keyed::Bit,
+    Keyed::VarBit,
 ];
 
 const ACTS: [Act; 5] = [Act::In, Act::Key, Act::Keys, Act::Greatest, Act::Least];
@@ -109,6 +111,7 @@ fn reader(of: Keyed) -> Read {
         Keyed::MacAddress => networks::mac_address,
         Keyed::LogPosition => log_positions::read,
         Keyed::RowPlace => row_places::read,
+        Keyed::Bit | Keyed::VarBit => bit_strings::read,
         Keyed::Inet | Keyed::Timetz => networks::inet,
     }
 }
@@ -117,6 +120,7 @@ fn key_reader(of: Keyed) -> Read {
     match of {
         // Their texts compare as they do.
         Keyed::MacAddress => networks::mac_address,
+        Keyed::Bit | Keyed::VarBit => bit_strings::read,
         Keyed::LogPosition => log_positions::key,
         Keyed::RowPlace => row_places::key,
         Keyed::Inet | Keyed::Cidr | Keyed::Timetz => networks::key,

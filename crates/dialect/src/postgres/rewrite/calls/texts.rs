@@ -6,7 +6,7 @@ use lakegate_error::Error;
 use super::super::build::{self, binary, cast, nested};
 use super::super::{casts, copies, expressions};
 use super::text_of;
-use crate::postgres::functions::BIT_COUNT;
+use crate::postgres::functions::{BIT_COUNT, BIT_LENGTH};
 
 /// Returns the replacement of a call; `None` if it stays unchanged, or is not about texts or bytes.
 ///
@@ -27,11 +27,7 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         }
         // With two arguments, it is Athena's.
         ("bit_count", [bytes]) => Some(build::call(BIT_COUNT, vec![bytes.clone()])),
-        ("bit_length", [x]) => {
-            let bytes = build::call("octet_length", vec![x.clone()]);
-            let bits = binary(bytes, BinaryOperator::Multiply, build::integer(8));
-            Some(cast(nested(bits), DataType::Integer(None)))
-        }
+        ("bit_length", [x]) => Some(build::call(BIT_LENGTH, vec![x.clone()])),
         ("length", [bytes, encoding]) => {
             let text = decoded(bytes, encoding)?;
             Some(build::call("char_length", vec![text]))

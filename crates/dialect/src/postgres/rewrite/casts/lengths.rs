@@ -1,4 +1,4 @@
-//! Text types with a length, such as `varchar(3)`, which the engine lacks.
+//! Text types with a length, such as `varchar(3)`, which the engine lacks, and the bounds of lengths.
 //!
 //! ```text
 //! x::varchar(3), x::char                   left(x::text, 3), left(x::text, 1)
@@ -17,29 +17,38 @@ use super::literal_array;
 /// The greatest length of a type, in characters.
 const MOST: u64 = 10_485_760;
 
+/// The greatest length of a bit string's type, in bits.
+const MOST_BITS: u64 = 83_886_080;
+
 /// Checks the length of a type, or of the items of an array.
 ///
 /// # Errors
 ///
 /// PostgreSQL has no such type.
 pub(in super::super) fn check(data_type: &DataType) -> Result<(), Error> {
-    let (name, length) = match data_type {
+    let (name, length, most) = match data_type {
         DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => return check(item),
-        DataType::Char(length) | DataType::Character(length) => ("char", length),
+        DataType::Char(length) | DataType::Character(length) => ("char", number(length), MOST),
         DataType::CharVarying(length)
         | DataType::CharacterVarying(length)
-        | DataType::Varchar(length) => ("varchar", length),
+        | DataType::Varchar(length) => ("varchar", number(length), MOST),
+        DataType::Bit(length) => ("bit", *length, MOST_BITS),
+        DataType::BitVarying(length) | DataType::VarBit(length) => ("varbit", *length, MOST_BITS),
         _ => return Ok(()),
     };
-    let Some(CharacterLength::IntegerLength { length, .. }) = length else {
-        return Ok(());
-    };
-    let message = match *length {
-        0 => format!("length for type {name} must be at least 1"),
-        1..=MOST => return Ok(()),
-        _ => format!("length for type {name} cannot exceed {MOST}"),
+    let message = match length {
+        Some(0) => format!("length for type {name} must be at least 1"),
+        Some(length) if length > most => format!("length for type {name} cannot exceed {most}"),
+        _ => return Ok(()),
     };
     Err(Error::new(Code::InvalidParameter, message))
+}
+
+fn number(length: &Option<CharacterLength>) -> Option<u64> {
+    match length {
+        Some(CharacterLength::IntegerLength { length, .. }) => Some(*length),
+        _ => None,
+    }
 }
 
 /// Returns whether values of a type are cut.
@@ -142,6 +151,12 @@ mod tests {
             (
                 "x::CHARACTER VARYING(10485761)",
                 Some("length for type varchar cannot exceed 10485760"),
+            ),
+            ("x::BIT(83886080)", None),
+            ("x::BIT(0)", Some("length for type bit must be at least 1")),
+            (
+                "x::BIT VARYING(83886081)",
+                Some("length for type varbit cannot exceed 83886080"),
             ),
         ] {
             let Expr::Cast { data_type, .. } = cast(sql) else {

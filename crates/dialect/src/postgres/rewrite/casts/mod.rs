@@ -20,11 +20,11 @@ use self::digits::exactly;
 pub(super) use self::digits::{long_number, number_text};
 use self::lengths::cut;
 pub(super) use self::lengths::{check as check_length, has_length, taken_length};
-use super::calls::text_of;
+use super::calls::{text_of, typed};
 use super::times::MICROSECONDS;
 use super::{build, folded, parts, zoned_times};
 use crate::postgres::ROW_TYPE;
-use crate::postgres::functions::{INPUTS, LSN_IN};
+use crate::postgres::functions::{BIT_CAST, INPUTS, LSN_IN, VARBIT_CAST};
 use crate::postgres::pg_catalog::types;
 
 /// The replacement of a cast to a Postgres type.
@@ -41,6 +41,10 @@ enum Target {
     Array(DataType, usize),
     /// An array of texts that a function parses.
     Items(&'static str),
+    /// A call of a function with a number of bits.
+    Bits(&'static str, u64),
+    /// An array of values that a function reads with a number of bits.
+    BitItems(&'static str, u64),
     /// Unchanged.
     Unchanged,
 }
@@ -81,6 +85,11 @@ fn target(data_type: &DataType) -> Target {
         DataType::JSON => Target::Text("$json_in"),
         DataType::JSONB => Target::Text("$jsonb_in"),
         DataType::Uuid => Target::Text("$uuid_in"),
+        DataType::Bit(length) => Target::Bits(BIT_CAST, length.unwrap_or(1)),
+        DataType::BitVarying(length) | DataType::VarBit(length) => match length {
+            Some(length) => Target::Bits(VARBIT_CAST, *length),
+            None => Target::Text("$varbit_in"),
+        },
         DataType::CharacterVarying(None)
         | DataType::CharVarying(None)
         | DataType::Nvarchar(None) => Target::Engine(DataType::Text),
@@ -95,7 +104,8 @@ fn target(data_type: &DataType) -> Target {
             ) => Target::Array(DataType::BigInt(None), 1),
             Target::Text(function) => Target::Items(function),
             Target::Items(_) => Target::Array(DataType::Text, 2),
-            Target::Function(_) => Target::Unchanged,
+            Target::Bits(function, length) => Target::BitItems(function, length),
+            Target::Function(_) | Target::BitItems(..) => Target::Unchanged,
         },
         DataType::Custom(name, modifiers) => match type_name(name) {
             Some((name, quoted)) => custom(&name, quoted, modifiers),
@@ -127,7 +137,7 @@ pub(super) fn is_object(data_type: &DataType) -> bool {
 pub(super) fn is_disguised(data_type: &DataType) -> bool {
     matches!(
         target(data_type),
-        Target::Function(_) | Target::Text(_) | Target::Marked(..)
+        Target::Function(_) | Target::Text(_) | Target::Marked(..) | Target::Bits(..)
     )
 }
 
@@ -203,6 +213,15 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "inet" => return Target::Text("$inet_in"),
         "cidr" => return Target::Text("$cidr_in"),
         "macaddr" => return Target::Text("$macaddr_in"),
+        // Without a length, these are of any.
+        "bit" => match length() {
+            Some(length) => return Target::Bits(BIT_CAST, length),
+            None => return Target::Text("$bit_in"),
+        },
+        "varbit" => match length() {
+            Some(length) => return Target::Bits(VARBIT_CAST, length),
+            None => return Target::Text("$varbit_in"),
+        },
         "tid" => return Target::Text("$tid_in"),
         "name" => return Target::Marked(DataType::Text, "$name_in"),
         "char" => return Target::Marked(DataType::Text, "$char_in"),
@@ -400,6 +419,28 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
                 *expr = array;
             }
         }
+        Target::Bits(function, length) => {
+            if !matches!(kind, CastKind::Cast | CastKind::DoubleColon) {
+                let message = "TRY_CAST to bit strings is not supported";
+                return Err(Error::not_supported(message));
+            }
+            let bits = typed(inner, DataType::Text);
+            *expr = build::call(function, vec![bits, build::integer(number_of(length))]);
+        }
+        Target::BitItems(function, length) => {
+            let Some(items) = written_items(inner)? else {
+                let message = "casts to arrays of bit strings are not supported";
+                return Err(Error::not_supported(message).with_hint("cast the items"));
+            };
+            let items = items.into_iter().map(|item| {
+                let args = vec![
+                    typed(&item, DataType::Text),
+                    build::integer(number_of(length)),
+                ];
+                build::call(function, args)
+            });
+            *expr = build::array(items.collect());
+        }
         Target::Items(function) => match written_items(inner)? {
             Some(items) if matches!(kind, CastKind::Cast | CastKind::DoubleColon) => {
                 let items = items.into_iter();
@@ -415,6 +456,11 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
         },
     }
     Ok(())
+}
+
+/// Returns a length, which has been checked.
+fn number_of(length: u64) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 /// Makes the type of a cast that of an array of the engine. Returns the array of the items instead, if

@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{DataType, Expr, Query, SelectItem, SetExpr
 use lakegate_error::{Code, Error};
 
 use super::super::zoned_times::is_zoned;
-use super::super::{build, casts, numbers};
+use super::super::{bits, build, casts, numbers};
 use super::{of_one_type, of_type, tells_type};
 
 /// Gives the text literals in columns of VALUES a type. Not for VALUES that are inserted, where
@@ -165,12 +165,13 @@ fn is_constant(expr: &Expr) -> bool {
 /// another one in disguise: the engine refuses such a column.
 fn of_shown_type(cells: &mut [&mut Expr]) {
     let shown = cells.iter().find_map(|cell| match &**cell {
-        Expr::Cast { data_type, .. } => Some(data_type),
-        Expr::TypedString(typed) => Some(&typed.data_type),
+        Expr::Cast { data_type, .. } => Some(bits::type_beside(data_type)),
+        Expr::TypedString(typed) => Some(bits::type_beside(&typed.data_type)),
+        Expr::Value(value) if bits::is_literal(&value.value) => Some(bits::of_any_length()),
         _ => None,
     });
-    let is_disguised = |shown: &&DataType| casts::is_disguised(shown) || is_zoned(shown);
-    let Some(shown) = shown.filter(is_disguised).cloned() else {
+    let is_disguised = |shown: &DataType| casts::is_disguised(shown) || is_zoned(shown);
+    let Some(shown) = shown.filter(is_disguised) else {
         return;
     };
     let takes_numbers = casts::takes_numbers(&shown);
