@@ -1,4 +1,5 @@
-//! Functions in FROM, and joins without a condition. `json.rs` has the functions of JSON values.
+//! Functions in FROM, and joins without a condition. `json.rs` has the functions of JSON values,
+//! `expanded.rs` those of the numbers of items.
 
 mod expanded;
 mod json;

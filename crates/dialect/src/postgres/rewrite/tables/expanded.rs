@@ -1,6 +1,6 @@
 //! `information_schema._pg_expandarray` in FROM, which pgjdbc and Hibernate read indexes with.
 
-use sqlparser::ast::{Ident, TableAlias, TableAliasColumnDef};
+use datafusion::sql::sqlparser::ast::{Ident, TableAlias, TableAliasColumnDef};
 
 use super::Call;
 
