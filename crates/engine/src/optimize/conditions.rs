@@ -11,7 +11,9 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr::{
+    BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, TryCast,
+};
 use lakegate_lake::casts::{is_opaque, is_reversible, lasting, opaque, reorders};
 
 use crate::plans::expressions;
@@ -95,7 +97,7 @@ fn with_lasting_cast(expr: Expr, schema: &DFSchema, of_texts: bool) -> Transform
 }
 
 fn is_cast(expr: &Expr) -> bool {
-    matches!(expr, Expr::Cast(_))
+    matches!(expr, Expr::Cast(_) | Expr::TryCast(_))
 }
 
 fn condition(condition: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -103,19 +105,24 @@ fn condition(condition: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         if is_difference_of_dates(&expr, schema)? {
             return Ok(Transformed::yes(opaque(expr)));
         }
-        let Expr::Cast(Cast { expr: inner, field }) = expr else {
-            return Ok(Transformed::no(expr));
+        let (inner, field, tries) = match expr {
+            Expr::Cast(Cast { expr, field }) => (expr, field, false),
+            Expr::TryCast(TryCast { expr, field }) => (expr, field, true),
+            expr => return Ok(Transformed::no(expr)),
         };
         let (from, to) = (inner.get_type(schema)?, field.data_type());
-        let hides = is_clear(&inner) && !is_reversible(&from, to);
         // Scans do not conclude anything through casts from and to texts.
         let lasts = reorders(&from, to) && from.is_string() == to.is_string();
+        let hides = is_clear(&inner) && !is_reversible(&from, to) && (lasts || !tries);
         let expr = match (hides, lasts) {
             (true, true) => Box::new(lasting(*inner)),
             (true, false) => Box::new(opaque(*inner)),
             (false, _) => inner,
         };
-        let cast = Expr::Cast(Cast { expr, field });
+        let cast = match tries {
+            true => Expr::TryCast(TryCast { expr, field }),
+            false => Expr::Cast(Cast { expr, field }),
+        };
         Ok(Transformed::new_transformed(cast, hides))
     })
 }
