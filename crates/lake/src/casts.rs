@@ -10,8 +10,19 @@
 //! ```
 //!
 //! In conditions such casts get an [`opaque`] argument, which the engine does not look through.
-//! Scans prune forwards, by evaluating conditions, which is correct, so they remove it again:
-//! [`transparent`]. Delete this when the engine knows which casts are reversible.
+//! Scans prune forwards, by evaluating conditions, which is correct for casts that keep the order, so
+//! they remove it again: [`transparent`]. Delete this when the engine knows which casts are reversible.
+//!
+//! Casts that [change the order](reorders) get a [`lasting`] argument, in scans too. The engine takes
+//! each cast between times for one that keeps the order (`is_order_preserving_cast_family` of the
+//! crate), prunes by the bounds of its argument, and takes the cast bounds of a column for the bounds
+//! of its cast (`project_column_statistics_through_expr`):
+//!
+//! ```text
+//! SELECT count(*) FROM t WHERE ts::time >= '10:00'                      left out files
+//! SELECT min(text::int), max(text::int) FROM t                          was 1 and 9 of 1 to 60
+//! SELECT ts::time FROM (SELECT ts FROM t ORDER BY ts LIMIT 9) ORDER BY 1      was not sorted
+//! ```
 
 use std::sync::Arc;
 
@@ -45,6 +56,33 @@ pub fn is_reversible(from: &DataType, to: &DataType) -> bool {
     }
 }
 
+/// Whether a greater value of a type may become a smaller one of another: the bounds of a column are
+/// then not the bounds of its cast, and its order is not that of its cast.
+pub fn reorders(from: &DataType, to: &DataType) -> bool {
+    use DataType as T;
+    match (from, to) {
+        (from, to) if from == to => false,
+        (T::Dictionary(_, from), to) => reorders(from, to),
+        (from, T::Dictionary(_, to)) => reorders(from, to),
+        (T::Timestamp(..) | T::Interval(_), T::Time32(_) | T::Time64(_)) => true,
+        // Where clocks are set forwards, a time that they skip is after the next one that exists.
+        (T::Timestamp(_, from), T::Timestamp(_, to)) => match (from, to) {
+            (Some(zone), None) | (None, Some(zone)) => !is_fixed(zone),
+            _ => false,
+        },
+        (T::Timestamp(_, Some(zone)), T::Date32 | T::Date64)
+        | (T::Date32 | T::Date64, T::Timestamp(_, Some(zone))) => !is_fixed(zone),
+        // -1 and 1 are true, and 0 is false.
+        (from, T::Boolean) if from.is_numeric() => true,
+        (from, to) => from.is_string() != to.is_string(),
+    }
+}
+
+/// Whether a zone has the same offset at all times.
+fn is_fixed(zone: &str) -> bool {
+    zone.starts_with(['+', '-']) || ["UTC", "GMT", "Etc/UTC"].contains(&zone)
+}
+
 /// Parts of a second.
 fn resolution(unit: &TimeUnit) -> u32 {
     match unit {
@@ -57,14 +95,24 @@ fn resolution(unit: &TimeUnit) -> u32 {
 
 /// The value itself, which nothing is concluded through.
 pub fn opaque(expr: Expr) -> Expr {
+    hidden(expr, false)
+}
+
+/// The value itself, which nothing is concluded through, in scans neither.
+pub fn lasting(expr: Expr) -> Expr {
+    hidden(expr, true)
+}
+
+fn hidden(expr: Expr, lasts: bool) -> Expr {
     let func = Arc::new(ScalarUDF::new_from_impl(Opaque {
         signature: Signature::any(1, Volatility::Immutable),
+        lasts,
     }));
     let args = vec![expr];
     Expr::ScalarFunction(ScalarFunction { func, args })
 }
 
-/// The condition without its opaque expressions.
+/// The condition without its opaque expressions, except those that last.
 ///
 /// # Errors
 /// Those of the engine's expressions that are built anew.
@@ -73,7 +121,7 @@ pub fn transparent(condition: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalE
         .transform_up(|expr| {
             let call = expr.downcast_ref::<ScalarFunctionExpr>();
             let inner = call
-                .filter(|call| is(call.fun()))
+                .filter(|call| opaque_function(call.fun()).is_some_and(|it| !it.lasts))
                 .and_then(|call| call.args().first())
                 .map(Arc::clone);
             Ok(inner.map_or(Transformed::no(expr), Transformed::yes))
@@ -92,12 +140,18 @@ pub fn is_opaque(expr: &Expr) -> bool {
 }
 
 fn is(function: &ScalarUDF) -> bool {
-    function.inner().downcast_ref::<Opaque>().is_some()
+    opaque_function(function).is_some()
+}
+
+fn opaque_function(function: &ScalarUDF) -> Option<&Opaque> {
+    function.inner().downcast_ref::<Opaque>()
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Opaque {
     signature: Signature,
+    /// Whether scans keep it.
+    lasts: bool,
 }
 
 impl ScalarUDFImpl for Opaque {
@@ -160,6 +214,38 @@ mod tests {
             (micros.clone(), micros),
         ] {
             assert!(is_reversible(&from, &to), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn casts_whose_results_have_another_order_are_known() {
+        use DataType as T;
+        let micros = |zone: Option<&str>| T::Timestamp(TimeUnit::Microsecond, zone.map(Into::into));
+        let time = T::Time64(TimeUnit::Microsecond);
+        for (from, to) in [
+            (micros(None), time.clone()),
+            (micros(Some("UTC")), time.clone()),
+            (micros(None), micros(Some("Europe/Berlin"))),
+            (micros(Some("Europe/Berlin")), T::Date32),
+            (T::Utf8View, T::Int32),
+            (T::Int32, T::Utf8),
+            (T::Int32, T::Boolean),
+        ] {
+            assert!(reorders(&from, &to), "{from} to {to}");
+        }
+        for (from, to) in [
+            (micros(None), micros(None)),
+            (micros(None), T::Date32),
+            (T::Date32, micros(None)),
+            (micros(None), micros(Some("UTC"))),
+            (micros(Some("+00:00")), T::Date32),
+            (T::Float64, T::Int64),
+            (T::Int64, T::Float64),
+            (T::Boolean, T::Int32),
+            (T::Utf8, T::Utf8View),
+            (time.clone(), time),
+        ] {
+            assert!(!reorders(&from, &to), "{from} to {to}");
         }
     }
 }

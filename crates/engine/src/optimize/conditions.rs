@@ -3,20 +3,24 @@
 //! Differences of dates are hidden too. They are numbers of days, but their bounds, which DataFusion
 //! estimates the rows of a filter with, are durations that it cannot compare with numbers
 //! (`interval_arithmetic.rs` of `datafusion-expr-common`, 55.2).
+//!
+//! Casts that change the order of values are hidden in lists, groups, sorts and the keys of joins too.
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator};
-use lakegate_lake::casts::{is_reversible, opaque};
+use datafusion::logical_expr::{
+    BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, TryCast,
+};
+use lakegate_lake::casts::{is_opaque, is_reversible, lasting, opaque, reorders};
 
 use crate::plans::expressions;
 
 /// Makes the arguments of such casts, and differences of dates, opaque, in filters and in join
-/// conditions other than the keys. Call it after all other optimization, so that scans get their
-/// conditions unchanged.
+/// conditions other than the keys, and those of casts that change the order in all operators but
+/// scans. Call it after all other optimization, so that scans get their conditions unchanged.
 ///
 /// # Errors
 ///
@@ -24,8 +28,7 @@ use crate::plans::expressions;
 pub(crate) fn with_opaque_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
     let concerns = |expr: &Expr| match expr {
         Expr::BinaryExpr(binary) => binary.op == Operator::Minus,
-        Expr::Cast(Cast { expr, .. }) => is_clear(expr),
-        _ => false,
+        expr => is_cast(expr),
     };
     if !expressions::has(&plan, concerns)? {
         return Ok(plan);
@@ -39,18 +42,62 @@ pub(crate) fn with_opaque_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
             Ok(Transformed::new(node, predicate.transformed, predicate.tnr))
         }
         LogicalPlan::Join(mut join) => {
-            let Some(filter) = join.filter.take() else {
-                return Ok(Transformed::no(LogicalPlan::Join(join)));
-            };
-            let sides = merge_schema(&[&join.left, &join.right]);
-            let filter = condition(filter, &sides)?;
-            join.filter = Some(filter.data);
-            let node = LogicalPlan::Join(join);
-            Ok(Transformed::new(node, filter.transformed, filter.tnr))
+            let mut changed = false;
+            for (left, right) in &mut join.on {
+                for (key, side) in [(left, &join.left), (right, &join.right)] {
+                    let hidden = |expr| Ok(with_lasting_cast(expr, side.schema(), false));
+                    let made = std::mem::take(key).transform_up(hidden)?;
+                    changed |= made.transformed;
+                    *key = made.data;
+                }
+            }
+            if let Some(filter) = join.filter.take() {
+                let sides = merge_schema(&[&join.left, &join.right]);
+                let filter = condition(filter, &sides)?;
+                changed |= filter.transformed;
+                join.filter = Some(filter.data);
+            }
+            Ok(Transformed::new_transformed(
+                LogicalPlan::Join(join),
+                changed,
+            ))
+        }
+        node @ (LogicalPlan::Projection(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Aggregate(_)
+        | LogicalPlan::Window(_)) => {
+            // Only the bounds of lists are read, and casts of texts are known to change the order.
+            let of_texts = matches!(node, LogicalPlan::Projection(_));
+            expressions::of_node(node, is_cast, |expr, schema| {
+                with_lasting_cast(expr, schema, of_texts)
+            })
         }
         node => Ok(Transformed::no(node)),
     })
     .data()
+}
+
+/// Returns the expression, whose argument is hidden from scans too if it is a cast that changes the
+/// order. `of_texts`: also if it is one from or to texts.
+fn with_lasting_cast(expr: Expr, schema: &DFSchema, of_texts: bool) -> Transformed<Expr> {
+    let Expr::Cast(Cast { expr: inner, field }) = expr else {
+        return Transformed::no(expr);
+    };
+    let to = field.data_type();
+    let hides = |from: DataType| {
+        let is_of_texts = from.is_string() || to.is_string();
+        reorders(&from, to) && (of_texts || !is_of_texts)
+    };
+    let is_hidden = matches!(inner.as_ref(), Expr::Literal(..)) || is_opaque(&inner);
+    if is_hidden || !inner.get_type(schema).is_ok_and(hides) {
+        return Transformed::no(Expr::Cast(Cast { expr: inner, field }));
+    }
+    let expr = Box::new(lasting(*inner));
+    Transformed::yes(Expr::Cast(Cast { expr, field }))
+}
+
+fn is_cast(expr: &Expr) -> bool {
+    matches!(expr, Expr::Cast(_) | Expr::TryCast(_))
 }
 
 fn condition(condition: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -58,16 +105,24 @@ fn condition(condition: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         if is_difference_of_dates(&expr, schema)? {
             return Ok(Transformed::yes(opaque(expr)));
         }
-        let Expr::Cast(Cast { expr: inner, field }) = expr else {
-            return Ok(Transformed::no(expr));
+        let (inner, field, tries) = match expr {
+            Expr::Cast(Cast { expr, field }) => (expr, field, false),
+            Expr::TryCast(TryCast { expr, field }) => (expr, field, true),
+            expr => return Ok(Transformed::no(expr)),
         };
-        let hides = is_clear(&inner) && !is_reversible(&inner.get_type(schema)?, field.data_type());
-        let expr = if hides {
-            Box::new(opaque(*inner))
-        } else {
-            inner
+        let (from, to) = (inner.get_type(schema)?, field.data_type());
+        // Scans do not conclude anything through casts from and to texts.
+        let lasts = reorders(&from, to) && from.is_string() == to.is_string();
+        let hides = is_clear(&inner) && !is_reversible(&from, to) && (lasts || !tries);
+        let expr = match (hides, lasts) {
+            (true, true) => Box::new(lasting(*inner)),
+            (true, false) => Box::new(opaque(*inner)),
+            (false, _) => inner,
         };
-        let cast = Expr::Cast(Cast { expr, field });
+        let cast = match tries {
+            true => Expr::TryCast(TryCast { expr, field }),
+            false => Expr::Cast(Cast { expr, field }),
+        };
         Ok(Transformed::new_transformed(cast, hides))
     })
 }

@@ -1,5 +1,7 @@
-//! Functions in FROM, and joins without a condition. `json.rs` has the functions of JSON values.
+//! Functions in FROM, and joins without a condition. `json.rs` has the functions of JSON values,
+//! `expanded.rs` those of the numbers of items.
 
+mod expanded;
 mod json;
 
 use datafusion::sql::sqlparser::ast::{
@@ -63,6 +65,7 @@ pub(super) fn rewrite(factor: &mut TableFactor) -> Result<Vec<String>, Error> {
         return Ok(vec![]);
     };
     let called = vec![call.name.clone()];
+    let call = expanded::call(call);
     check_alias(&call)?;
     if name_series(factor, &call) {
         return Ok(called);
