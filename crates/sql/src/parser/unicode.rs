@@ -52,7 +52,7 @@ pub(super) fn read(source: &Source<'_>, tokens: Vec<TokenWithSpan>) -> Result<Ve
             wrong(source, place(written.span.start, written.text, at), message)
         })?;
         let read = match written.is_name {
-            true => Token::make_word(text, Some('"')),
+            true => Token::make_word(&text, Some('"')),
             false => Token::UnicodeStringLiteral(text),
         };
         out.push(TokenWithSpan::new(read, written.span));
