@@ -54,7 +54,7 @@ use crate::{Encryption, Gateway, Login, Protocol};
 const MAINTENANCE_DATABASE: &str = "postgres";
 
 /// A session of a user: its settings, transaction block, prepared statements and cursors. Its methods
-/// are in the files of their subjects, here and in [`query`](crate::query).
+/// are in the files of their subjects, here and in `query`.
 pub struct Session {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) me: Weak<Session>,
