@@ -27,13 +27,13 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, TimeUnit};
-use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    Cast, ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, TryCast, Volatility,
 };
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 
@@ -101,6 +101,37 @@ pub fn opaque(expr: Expr) -> Expr {
 /// The value itself, which nothing is concluded through, in scans neither.
 pub fn lasting(expr: Expr) -> Expr {
     hidden(expr, true)
+}
+
+/// The condition with a [`lasting`] argument in each cast that [changes the order](reorders).
+///
+/// # Errors
+/// The type of a cast's argument is not known.
+pub fn with_lasting_casts(condition: Expr, schema: &DFSchema) -> Result<Expr> {
+    condition
+        .transform_up(|expr| {
+            let (Expr::Cast(Cast { expr: inner, field })
+            | Expr::TryCast(TryCast { expr: inner, field })) = &expr
+            else {
+                return Ok(Transformed::no(expr));
+            };
+            let is_known = matches!(inner.as_ref(), Expr::Literal(..)) || is_opaque(inner);
+            if is_known || !reorders(&inner.get_type(schema)?, field.data_type()) {
+                return Ok(Transformed::no(expr));
+            }
+            Ok(Transformed::yes(match expr {
+                Expr::Cast(Cast { expr, field }) => Expr::Cast(Cast {
+                    expr: Box::new(lasting(*expr)),
+                    field,
+                }),
+                Expr::TryCast(TryCast { expr, field }) => Expr::TryCast(TryCast {
+                    expr: Box::new(lasting(*expr)),
+                    field,
+                }),
+                other => other,
+            }))
+        })
+        .data()
 }
 
 fn hidden(expr: Expr, lasts: bool) -> Expr {

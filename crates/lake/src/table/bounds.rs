@@ -13,6 +13,7 @@ use datafusion::physical_optimizer::pruning::{PruningPredicateBuilder, PruningSt
 
 use super::plain_conditions::can_match_all;
 use super::prune;
+use crate::casts::with_lasting_casts;
 
 /// For each file whether it can hold matching rows. `statistics`: of the files, in the columns of
 /// `schema`.
@@ -61,7 +62,12 @@ fn predicate(filters: &[Expr], schema: &SchemaRef) -> Option<Arc<dyn PhysicalExp
     let usable: Vec<Arc<dyn PhysicalExpr>> = filters
         .iter()
         .filter(|filter| !filter.is_volatile())
-        .filter_map(|filter| prune::physical(filter.clone(), &columns).ok())
+        .filter_map(|filter| {
+            let filter = prune::unqualified(filter.clone()).ok()?;
+            // The bounds of a column are not those of a cast that changes the order.
+            let filter = with_lasting_casts(filter, &columns).ok()?;
+            prune::physical(filter, &columns).ok()
+        })
         .collect();
     (!usable.is_empty()).then(|| conjunction(usable))
 }
@@ -138,8 +144,8 @@ impl PruningStatistics for Bounds<'_> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use arrow::datatypes::{DataType, Field, Schema};
-    use datafusion::logical_expr::{col, lit};
+    use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+    use datafusion::logical_expr::{cast, col, lit, try_cast};
 
     use super::*;
 
@@ -196,5 +202,35 @@ mod tests {
         let above = [col("id").gt(lit(9_i64))];
         assert_eq!(matching(&above, &schema(), &files), [true, false]);
         assert_eq!(matching(&above, &schema(), &files[..1]), [true]);
+    }
+
+    #[test]
+    fn casts_that_change_the_order_leave_out_no_file() {
+        let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+        let schema = Arc::new(Schema::new(vec![Field::new("at", micros, true)]));
+        let hour = 3_600_000_000_i64;
+        let file = |min: i64, max: i64| {
+            let mut statistics = Statistics::new_unknown(&schema);
+            let known = &mut statistics.column_statistics[0];
+            let bound = |hours| {
+                Precision::Exact(ScalarValue::TimestampMicrosecond(Some(hours * hour), None))
+            };
+            (known.min_value, known.max_value) = (bound(min), bound(max));
+            Arc::new(statistics)
+        };
+        // From one o'clock to eight in the evening, and from nine in the evening to noon two days later.
+        let files = [file(1, 20), file(21, 60)];
+        let of_day = DataType::Time64(TimeUnit::Microsecond);
+        let two = lit(ScalarValue::Time64Microsecond(Some(2 * hour)));
+        for time in [
+            cast(col("t.at"), of_day.clone()),
+            try_cast(col("at"), of_day),
+        ] {
+            let filters = [time.lt(two.clone())];
+            assert_eq!(matching(&filters, &schema, &files), [true, true]);
+        }
+        let date = |days| lit(ScalarValue::Date32(Some(days)));
+        let filters = [cast(col("at"), DataType::Date32).gt(date(0))];
+        assert_eq!(matching(&filters, &schema, &files), [false, true]);
     }
 }

@@ -168,6 +168,16 @@ pub(super) fn physical(
     filter: Expr,
     schema: &DFSchema,
 ) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
+    create_physical_expr(
+        &unqualified(filter)?,
+        schema,
+        &ExecutionProps::new(),
+        &PhysicalPlanningContext::default(),
+    )
+}
+
+/// Returns a filter without the names of tables at its columns.
+pub(super) fn unqualified(filter: Expr) -> datafusion::error::Result<Expr> {
     let unqualified = filter.transform(|expr| {
         Ok(match expr {
             Expr::Column(column) => {
@@ -176,12 +186,7 @@ pub(super) fn physical(
             other => Transformed::no(other),
         })
     })?;
-    create_physical_expr(
-        &unqualified.data,
-        schema,
-        &ExecutionProps::new(),
-        &PhysicalPlanningContext::default(),
-    )
+    Ok(unqualified.data)
 }
 
 #[cfg(test)]
