@@ -171,7 +171,7 @@ fn casts_in_all_places() -> Vec<LogicalPlan> {
         rows().filter(exists(below())),
         rows().filter(nested()),
         rows().sort([nested().sort(true, false)]),
-        one().and_then(|rows| {
+        rows().project([lit(1_i32).alias("one")]).and_then(|rows| {
             let lateral = LogicalPlanBuilder::from(lateral).alias("l")?.build()?;
             rows.join_on(lateral, JoinType::Inner, [lit(true)])
         }),

@@ -239,7 +239,7 @@ fn literals_that_are_cast_have_the_digits_that_are_written() {
         ),
         (
             "SELECT 1e400, -1e39 AS x, (-123456789012345678901234567890123456789), 1e38",
-            "SELECT +NULL $numeric '1e400', +NULL $numeric '-1e39' AS x, +NULL $numeric '-123456789012345678901234567890123456789', +NULL $numeric '1e38'",
+            "SELECT +NULL $numeric ' 1e400', +NULL $numeric ' -1e39' AS x, +NULL $numeric ' -123456789012345678901234567890123456789', +NULL $numeric ' 1e38'",
         ),
         ("SELECT DISTINCT 1e400", "SELECT DISTINCT 1e400"),
         ("SELECT 1e40::numeric", "SELECT NULL $numeric '1e40'"),
