@@ -103,6 +103,31 @@ pub fn lasting(expr: Expr) -> Expr {
     hidden(expr, true)
 }
 
+/// The argument of a cast, and the type that it is cast to. `None`: of other expressions.
+pub fn parts(cast: &Expr) -> Option<(&Expr, &DataType)> {
+    match cast {
+        Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
+            Some((expr, field.data_type()))
+        }
+        _ => None,
+    }
+}
+
+/// The cast of what `argument` makes of its argument. Other expressions stay as they are.
+pub fn with_argument(cast: Expr, argument: impl FnOnce(Expr) -> Expr) -> Expr {
+    match cast {
+        Expr::Cast(Cast { expr, field }) => Expr::Cast(Cast {
+            expr: Box::new(argument(*expr)),
+            field,
+        }),
+        Expr::TryCast(TryCast { expr, field }) => Expr::TryCast(TryCast {
+            expr: Box::new(argument(*expr)),
+            field,
+        }),
+        other => other,
+    }
+}
+
 /// The condition with a [`lasting`] argument in each cast that [changes the order](reorders).
 ///
 /// # Errors
@@ -110,28 +135,20 @@ pub fn lasting(expr: Expr) -> Expr {
 pub fn with_lasting_casts(condition: Expr, schema: &DFSchema) -> Result<Expr> {
     condition
         .transform_up(|expr| {
-            let (Expr::Cast(Cast { expr: inner, field })
-            | Expr::TryCast(TryCast { expr: inner, field })) = &expr
-            else {
+            let Some((inner, to)) = parts(&expr) else {
                 return Ok(Transformed::no(expr));
             };
-            let is_known = matches!(inner.as_ref(), Expr::Literal(..)) || is_opaque(inner);
-            if is_known || !reorders(&inner.get_type(schema)?, field.data_type()) {
+            if is_settled(inner) || !reorders(&inner.get_type(schema)?, to) {
                 return Ok(Transformed::no(expr));
             }
-            Ok(Transformed::yes(match expr {
-                Expr::Cast(Cast { expr, field }) => Expr::Cast(Cast {
-                    expr: Box::new(lasting(*expr)),
-                    field,
-                }),
-                Expr::TryCast(TryCast { expr, field }) => Expr::TryCast(TryCast {
-                    expr: Box::new(lasting(*expr)),
-                    field,
-                }),
-                other => other,
-            }))
+            Ok(Transformed::yes(with_argument(expr, lasting)))
         })
         .data()
+}
+
+/// Whether the argument of a cast needs no [`lasting`]: it is a literal, or opaque already.
+pub fn is_settled(argument: &Expr) -> bool {
+    matches!(argument, Expr::Literal(..)) || is_opaque(argument)
 }
 
 fn hidden(expr: Expr, lasts: bool) -> Expr {

@@ -11,10 +11,8 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{
-    BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, TryCast,
-};
-use lakegate_lake::casts::{is_opaque, is_reversible, lasting, opaque, reorders};
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator};
+use lakegate_lake::casts::{self, is_reversible, lasting, opaque, reorders};
 
 use crate::plans::expressions;
 
@@ -80,7 +78,7 @@ pub(crate) fn with_opaque_casts(plan: LogicalPlan) -> Result<LogicalPlan> {
 /// Returns the expression, whose argument is hidden from scans too if it is a cast that changes the
 /// order. `of_texts`: also if it is one from or to texts.
 fn with_lasting_cast(expr: Expr, schema: &DFSchema, of_texts: bool) -> Transformed<Expr> {
-    let Expr::Cast(Cast { expr: inner, field }) = expr else {
+    let Expr::Cast(Cast { expr: inner, field }) = &expr else {
         return Transformed::no(expr);
     };
     let to = field.data_type();
@@ -88,16 +86,14 @@ fn with_lasting_cast(expr: Expr, schema: &DFSchema, of_texts: bool) -> Transform
         let is_of_texts = from.is_string() || to.is_string();
         reorders(&from, to) && (of_texts || !is_of_texts)
     };
-    let is_hidden = matches!(inner.as_ref(), Expr::Literal(..)) || is_opaque(&inner);
-    if is_hidden || !inner.get_type(schema).is_ok_and(hides) {
-        return Transformed::no(Expr::Cast(Cast { expr: inner, field }));
+    if casts::is_settled(inner) || !inner.get_type(schema).is_ok_and(hides) {
+        return Transformed::no(expr);
     }
-    let expr = Box::new(lasting(*inner));
-    Transformed::yes(Expr::Cast(Cast { expr, field }))
+    Transformed::yes(casts::with_argument(expr, lasting))
 }
 
 fn is_cast(expr: &Expr) -> bool {
-    matches!(expr, Expr::Cast(_) | Expr::TryCast(_))
+    casts::parts(expr).is_some()
 }
 
 fn condition(condition: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -105,25 +101,18 @@ fn condition(condition: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         if is_difference_of_dates(&expr, schema)? {
             return Ok(Transformed::yes(opaque(expr)));
         }
-        let (inner, field, tries) = match expr {
-            Expr::Cast(Cast { expr, field }) => (expr, field, false),
-            Expr::TryCast(TryCast { expr, field }) => (expr, field, true),
-            expr => return Ok(Transformed::no(expr)),
+        let Some((inner, to)) = casts::parts(&expr) else {
+            return Ok(Transformed::no(expr));
         };
-        let (from, to) = (inner.get_type(schema)?, field.data_type());
+        let from = inner.get_type(schema)?;
         // Scans do not conclude anything through casts from and to texts.
         let lasts = reorders(&from, to) && from.is_string() == to.is_string();
-        let hides = is_clear(&inner) && !is_reversible(&from, to) && (lasts || !tries);
-        let expr = match (hides, lasts) {
-            (true, true) => Box::new(lasting(*inner)),
-            (true, false) => Box::new(opaque(*inner)),
-            (false, _) => inner,
-        };
-        let cast = match tries {
-            true => Expr::TryCast(TryCast { expr, field }),
-            false => Expr::Cast(Cast { expr, field }),
-        };
-        Ok(Transformed::new_transformed(cast, hides))
+        let tries = matches!(expr, Expr::TryCast(_));
+        if !is_clear(inner) || is_reversible(&from, to) || (tries && !lasts) {
+            return Ok(Transformed::no(expr));
+        }
+        let hidden = if lasts { lasting } else { opaque };
+        Ok(Transformed::yes(casts::with_argument(expr, hidden)))
     })
 }
 
