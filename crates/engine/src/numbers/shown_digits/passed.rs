@@ -88,21 +88,31 @@ impl Finder<'_> {
         found: &mut [Option<Found>],
         place_in: impl Fn(usize) -> Option<usize>,
     ) -> Result<Option<Arc<LogicalPlan>>> {
-        let places = wanted.iter().enumerate();
-        let places: Vec<(usize, usize)> = places
-            .filter_map(|(at, wanted)| Some((at, place_in(wanted.place)?)))
+        let below = wanted.iter().enumerate();
+        let below = below
+            .filter_map(|(at, wanted)| Some((at, Wanted::read_at(place_in(wanted.place)?))))
             .collect();
-        if places.is_empty() {
+        self.passed_on(input, below, found)
+    }
+
+    /// Looks for columns of an input, and returns the input with what they are calculated from; `None` if
+    /// no column is found.
+    ///
+    /// `below`: the columns, each with its place in `found`, which takes what is found.
+    pub(super) fn passed_on(
+        &mut self,
+        input: &LogicalPlan,
+        below: Vec<(usize, Wanted)>,
+        found: &mut [Option<Found>],
+    ) -> Result<Option<Arc<LogicalPlan>>> {
+        if below.is_empty() {
             return Ok(None);
         }
-        let below: Vec<Wanted> = places
-            .iter()
-            .map(|(_, place)| Wanted::read_at(*place))
-            .collect();
+        let (places, below): (Vec<usize>, Vec<Wanted>) = below.into_iter().unzip();
         let Some((input, of_input)) = self.found(input, &below)? else {
             return Ok(None);
         };
-        for ((at, _), of_input) in places.into_iter().zip(of_input) {
+        for (at, of_input) in places.into_iter().zip(of_input) {
             if let Some(found) = found.get_mut(at) {
                 *found = of_input;
             }
@@ -189,18 +199,7 @@ impl Finder<'_> {
         input: &mut Arc<LogicalPlan>,
         functions: &mut Vec<Expr>,
     ) -> Option<Found> {
-        let mut builder = Builder::new(Arc::clone(input), self);
-        let tree = builder.node(key, At::default())?;
-        let Builder {
-            input: extended,
-            leaves,
-            differs,
-            ..
-        } = builder;
-        if !differs {
-            return None;
-        }
-        *input = extended;
+        let (tree, leaves) = self.differing(key, input)?;
         self.of_group(tree, leaves, functions)
     }
 

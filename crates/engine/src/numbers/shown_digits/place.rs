@@ -278,37 +278,49 @@ impl<'a> Finder<'a> {
             *readers.entry(column).or_default() += 1;
         }
         let mut below = Vec::new();
-        let mut places = Vec::new();
         for (at, wanted) in wanted.iter().enumerate() {
             let value = projection.expr.get(wanted.place);
             if let Some(Expr::Column(column)) = value.map(expressions::without_alias)
                 && let Some(place) = schema.maybe_index_of_column(column)
             {
                 let is_shared = readers.get(column).is_some_and(|readers| *readers > 1);
-                below.push(Wanted {
+                let wanted = Wanted {
                     place,
                     is_read: wanted.is_read || is_shared,
                     is_merged: false,
                     ..*wanted
-                });
-                places.push(at);
+                };
+                below.push((at, wanted));
             }
         }
         let mut found: Vec<Option<Found>> = wanted.iter().map(|_| None).collect();
-        if below.is_empty() {
-            return Ok((Arc::clone(&projection.input), found));
+        let input = self.passed_on(&projection.input, below, &mut found)?;
+        Ok((
+            input.unwrap_or_else(|| Arc::clone(&projection.input)),
+            found,
+        ))
+    }
+
+    /// Returns the tree of a number and its leaves; `None` if its digits are those of its type, or not
+    /// known. `input`: the plan of its columns, which may get more.
+    pub(super) fn differing(
+        &mut self,
+        number: &Expr,
+        input: &mut Arc<LogicalPlan>,
+    ) -> Option<(Node, Vec<Expr>)> {
+        let mut builder = Builder::new(Arc::clone(input), self);
+        let tree = builder.node(number, At::default())?;
+        let Builder {
+            input: extended,
+            leaves,
+            differs,
+            ..
+        } = builder;
+        if !differs {
+            return None;
         }
-        match self.found(&projection.input, &below)? {
-            None => Ok((Arc::clone(&projection.input), found)),
-            Some((input, of_input)) => {
-                for (at, of_input) in places.into_iter().zip(of_input) {
-                    if let Some(found) = found.get_mut(at) {
-                        *found = of_input;
-                    }
-                }
-                Ok((Arc::new(input), found))
-            }
-        }
+        *input = extended;
+        Some((tree, leaves))
     }
 }
 

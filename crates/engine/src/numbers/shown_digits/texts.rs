@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use arrow::datatypes::FieldRef;
+use datafusion::common::TableReference;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Aggregate, Cast, Expr, ExprSchemable, LogicalPlan, Projection};
 
 use super::function;
 use super::place::{Finder, may_differ};
-use super::tree::{At, Builder};
 use crate::plans::expressions;
 
 /// Returns an analysed plan whose projections and aggregate functions read the texts that numbers have in
@@ -48,25 +48,16 @@ fn in_projection(
     finder: &mut Finder<'_>,
 ) -> Result<Transformed<LogicalPlan>> {
     let mut input = Arc::clone(&projection.input);
-    let mut exprs = Vec::with_capacity(projection.expr.len());
-    let mut is_changed = false;
-    for (expr, (qualifier, field)) in projection.expr.iter().zip(projection.schema.iter()) {
-        exprs.push(match shown(expr, &mut input, finder)? {
-            Some(shown @ Expr::Alias(_)) => {
-                is_changed = true;
-                shown
+    let names = projection.schema.iter();
+    let names = names.map(|(qualifier, field)| (qualifier, field.name().as_str()));
+    Ok(
+        match all_shown(&projection.expr, names, &mut input, finder)? {
+            Some(exprs) => {
+                Transformed::yes(LogicalPlan::Projection(Projection::try_new(exprs, input)?))
             }
-            Some(shown) => {
-                is_changed = true;
-                shown.alias_qualified(qualifier.cloned(), field.name())
-            }
-            None => expr.clone(),
-        });
-    }
-    Ok(match is_changed {
-        true => Transformed::yes(LogicalPlan::Projection(Projection::try_new(exprs, input)?)),
-        false => Transformed::no(LogicalPlan::Projection(projection)),
-    })
+            None => Transformed::no(LogicalPlan::Projection(projection)),
+        },
+    )
 }
 
 fn in_aggregate(aggregate: Aggregate, finder: &mut Finder<'_>) -> Result<Transformed<LogicalPlan>> {
@@ -75,27 +66,35 @@ fn in_aggregate(aggregate: Aggregate, finder: &mut Finder<'_>) -> Result<Transfo
         return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
     };
     let mut input = Arc::clone(&aggregate.input);
-    let mut exprs = Vec::with_capacity(aggregate.aggr_expr.len());
+    let names = aggregate.schema.fields().iter().skip(keys);
+    let names = names.map(|field| (None, field.name().as_str()));
+    let exprs = all_shown(&aggregate.aggr_expr, names, &mut input, finder)?;
+    let Some(exprs) = exprs else {
+        return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+    };
+    let aggregate = Aggregate::try_new(input, aggregate.group_expr.clone(), exprs)?;
+    Ok(Transformed::yes(LogicalPlan::Aggregate(aggregate)))
+}
+
+/// Returns expressions as [`shown`] does, under the names that they have; `None` if none of them changes.
+fn all_shown<'a>(
+    exprs: &[Expr],
+    names: impl Iterator<Item = (Option<&'a TableReference>, &'a str)>,
+    input: &mut Arc<LogicalPlan>,
+    finder: &mut Finder<'_>,
+) -> Result<Option<Vec<Expr>>> {
+    let mut all = Vec::with_capacity(exprs.len());
     let mut is_changed = false;
-    let fields = aggregate.schema.fields().iter().skip(keys);
-    for (expr, field) in aggregate.aggr_expr.iter().zip(fields) {
-        exprs.push(match shown(expr, &mut input, finder)? {
-            Some(shown @ Expr::Alias(_)) => {
-                is_changed = true;
-                shown
-            }
-            Some(shown) => {
-                is_changed = true;
-                shown.alias(field.name())
-            }
+    for (expr, (qualifier, name)) in exprs.iter().zip(names) {
+        let shown = shown(expr, input, finder)?;
+        is_changed |= shown.is_some();
+        all.push(match shown {
+            Some(shown @ Expr::Alias(_)) => shown,
+            Some(shown) => shown.alias_qualified(qualifier.cloned(), name),
             None => expr.clone(),
         });
     }
-    if !is_changed {
-        return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
-    }
-    let aggregate = Aggregate::try_new(input, aggregate.group_expr.clone(), exprs)?;
-    Ok(Transformed::yes(LogicalPlan::Aggregate(aggregate)))
+    Ok(is_changed.then_some(all))
 }
 
 /// Returns an expression in which texts of numbers are those of PostgreSQL; `None` if
@@ -124,18 +123,7 @@ fn of_number(expr: &Expr, input: &mut Arc<LogicalPlan>, finder: &mut Finder<'_>)
     if !may_differ(&number.get_type(input.schema()).ok()?) {
         return None;
     }
-    let mut builder = Builder::new(Arc::clone(input), finder);
-    let tree = builder.node(number, At::default())?;
-    let Builder {
-        input: extended,
-        leaves,
-        differs,
-        ..
-    } = builder;
-    if !differs {
-        return None;
-    }
-    *input = extended;
+    let (tree, leaves) = finder.differing(number, input)?;
     let text = Box::new(function::text(tree, leaves));
     Some(Expr::Cast(Cast::new_from_field(text, Arc::clone(field))))
 }
