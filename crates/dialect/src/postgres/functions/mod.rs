@@ -14,6 +14,7 @@ mod control;
 mod cut_items;
 mod degrees;
 mod extract;
+mod family;
 mod hashes;
 mod identifiers;
 mod joined;
@@ -94,7 +95,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     all.extend(oid_lists::functions());
     all.extend(similar::functions());
     all.extend(snapshots::functions());
-    let mut udfs: Vec<Arc<ScalarUDF>> = all.into_iter().map(super::PgFunction::into_udf).collect();
+    let mut udfs = family::udfs(all);
     udfs.extend(arrays::functions());
     udfs.extend(bit_strings::all());
     udfs.push(column_size::function());
@@ -123,5 +124,5 @@ pub fn shared_functions() -> &'static [Arc<ScalarUDF>] {
 pub fn functions(session: &Arc<SessionInfo>) -> Vec<Arc<ScalarUDF>> {
     let mut own = session::functions(session);
     own.extend(control::functions(session));
-    own.into_iter().map(super::PgFunction::into_udf).collect()
+    family::udfs(own)
 }

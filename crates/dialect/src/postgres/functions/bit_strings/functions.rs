@@ -1,6 +1,6 @@
 //! Functions of bit strings: those that casts, operators and calls with bit strings are planned as.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Expr, ScalarUDF};
@@ -8,6 +8,7 @@ use lakegate_engine::bounded;
 use lakegate_error::{Code, Error};
 
 use super::value;
+use crate::postgres::functions::family::{Family, udfs};
 use crate::postgres::{Cell, PgFunction};
 
 /// `$bit_cast(x, n)`: an integer or a text as `bit(n)`.
@@ -36,22 +37,16 @@ pub(in crate::postgres::functions) const OVERLAID: &str = "$bit_overlay";
 const TAKEN: &str = "$bit_get";
 const REPLACED: &str = "$bit_set";
 
-/// Made once: calls of one function are equal only if they share it.
-static FUNCTIONS: LazyLock<Vec<Arc<ScalarUDF>>> =
-    LazyLock::new(|| made().into_iter().map(PgFunction::into_udf).collect());
+static FUNCTIONS: Family = Family::new(|| udfs(made()));
 
 /// Returns all of them, to be registered.
 pub(in crate::postgres::functions) fn all() -> impl Iterator<Item = Arc<ScalarUDF>> {
-    FUNCTIONS.iter().map(Arc::clone)
+    FUNCTIONS.all()
 }
 
 /// Returns the function of a name, which is one of the constants above.
 pub(in crate::postgres::functions) fn function(name: &'static str) -> Arc<ScalarUDF> {
-    let mut all = FUNCTIONS.iter();
-    match all.find(|function| function.name() == name) {
-        Some(function) => Arc::clone(function),
-        None => PgFunction::new(name, 0..=0, DataType::Null, |_| Ok(Cell::Null)).into_udf(),
-    }
+    FUNCTIONS.named(name)
 }
 
 /// Returns `get_bit(bits, index)`.

@@ -1,6 +1,6 @@
 //! Functions of addresses, and those that their operators are planned as.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::ScalarUDF;
@@ -8,6 +8,7 @@ use lakegate_error::{Code, Error};
 
 use super::address::Network;
 use super::inet_of;
+use crate::postgres::functions::family::{Family, udfs};
 use crate::postgres::{Cell, PgFunction};
 
 /// The functions of the operators `<<`, `<<=`, `>>`, `>>=` and `&&`, by PostgreSQL's names.
@@ -25,21 +26,16 @@ pub(in crate::postgres::functions) const PLUS: &str = "inetpl";
 pub(in crate::postgres::functions) const MINUS: &str = "inetmi_int8";
 pub(in crate::postgres::functions) const DISTANCE: &str = "inetmi";
 
-static FUNCTIONS: LazyLock<Vec<Arc<ScalarUDF>>> =
-    LazyLock::new(|| made().into_iter().map(PgFunction::into_udf).collect());
+static FUNCTIONS: Family = Family::new(|| udfs(made()));
 
 /// Returns all of them.
 pub(in crate::postgres::functions) fn all() -> impl Iterator<Item = Arc<ScalarUDF>> {
-    FUNCTIONS.iter().map(Arc::clone)
+    FUNCTIONS.all()
 }
 
 /// Returns the function of a name, which is one of the constants above.
 pub(in crate::postgres::functions) fn function(name: &'static str) -> Arc<ScalarUDF> {
-    let mut all = FUNCTIONS.iter();
-    match all.find(|function| function.name() == name) {
-        Some(function) => Arc::clone(function),
-        None => comparison(name, |_, _| false).into_udf(),
-    }
+    FUNCTIONS.named(name)
 }
 
 /// # Errors
