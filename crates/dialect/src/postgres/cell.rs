@@ -24,8 +24,12 @@ pub(super) const PG_TYPMOD: &str = "pg.typmod";
 
 /// Builds a field that is shown as the Postgres type `pg_type`.
 pub fn hinted_field(name: &str, data_type: DataType, pg_type: &str) -> Field {
-    Field::new(name, data_type, true)
-        .with_metadata([(PG_TYPE.to_owned(), pg_type.to_owned())].into())
+    marked(Field::new(name, data_type, true), pg_type)
+}
+
+/// Returns a field with the mark of a Postgres type as its only metadata.
+pub(super) fn marked(field: Field, pg_type: &str) -> Field {
+    field.with_metadata([(PG_TYPE.to_owned(), pg_type.to_owned())].into())
 }
 
 /// Makes the target of a cast one that has its own metadata only. A target without a name is a

@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
 };
 use lakegate_engine::{as_written, bounded, stop};
 
-use super::cell::{Cell, PG_TYPE, build_array, cells_of};
+use super::cell::{Cell, build_array, cells_of, hinted_field};
 
 type Body = dyn Fn(&[Cell<'static>]) -> Result<Cell<'static>> + Send + Sync;
 
@@ -158,10 +158,10 @@ impl ScalarUDFImpl for PgFunction {
     }
 
     fn return_field_from_args(&self, _: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let field = Field::new(&self.name, self.returns.clone(), true);
+        let returns = self.returns.clone();
         Ok(Arc::new(match self.pg_type {
-            Some(pg_type) => field.with_metadata([(PG_TYPE.to_owned(), pg_type.to_owned())].into()),
-            None => field,
+            Some(pg_type) => hinted_field(&self.name, returns, pg_type),
+            None => Field::new(&self.name, returns, true),
         }))
     }
 

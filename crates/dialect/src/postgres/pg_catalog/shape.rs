@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock};
 use arrow::datatypes::{DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
 
 use super::oids::{self, OfRows};
-use crate::postgres::{PG_TYPE, hinted_field};
+use crate::postgres::cell::marked;
+use crate::postgres::hinted_field;
 
 /// A relation of a system schema.
 #[derive(Debug)]
@@ -159,8 +160,7 @@ fn list_of(element: &str) -> DataType {
         "text" | "int2" | "float4" | "float8" | "bool" => {
             Field::new_list_field(arrow_type(element), true)
         }
-        _ => Field::new_list_field(arrow_type(element), true)
-            .with_metadata([(PG_TYPE.to_owned(), element.to_owned())].into()),
+        _ => marked(Field::new_list_field(arrow_type(element), true), element),
     };
     DataType::List(Arc::new(item))
 }
@@ -256,6 +256,7 @@ pub(super) fn called(table: &str) -> Option<&'static Shape> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+    use crate::postgres::PG_TYPE;
 
     #[test]
     fn types_of_rows_have_numbers_of_their_own() {

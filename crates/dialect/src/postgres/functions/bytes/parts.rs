@@ -24,8 +24,9 @@ use lakegate_engine::{bounded, stop};
 use lakegate_error::{Code, Error};
 
 use super::{evaluated, is_bytes};
+use crate::postgres::bytea;
+use crate::postgres::cell::marked;
 use crate::postgres::functions::keyed::is_bits;
-use crate::postgres::{PG_TYPE, bytea};
 
 /// How many bytes are compared between checks whether to stop.
 const STEPS: usize = 1 << 16;
@@ -175,11 +176,7 @@ impl ScalarUDFImpl for TextOrBytes {
                 && args.arg_fields.first().is_some_and(|field| is_bits(field));
             let field = self.inner.return_field_from_args(args)?;
             return Ok(match is_part {
-                true => {
-                    let mark = (PG_TYPE.to_owned(), "bit".to_owned());
-                    let field = Field::clone(&field);
-                    Arc::new(field.with_metadata(std::iter::once(mark).collect()))
-                }
+                true => Arc::new(marked(Field::clone(&field), "bit")),
                 false => field,
             });
         }

@@ -24,7 +24,7 @@ use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::{has_expression, retyped};
 
 use super::{Act, Keyed, OF_ONE_TYPE, of_expr, written};
-use crate::postgres::cell::PG_TYPE;
+use crate::postgres::cell::marked;
 
 /// Returns the rule that makes what is left the engine's functions. It runs after the rule of these
 /// types.
@@ -162,12 +162,7 @@ impl AggregateUDFImpl for Extreme {
         let result = self.inner.return_field(fields)?;
         let of = fields.first().and_then(|field| Keyed::of_field(field));
         Ok(match of.filter(|of| has_extremes(*of)) {
-            Some(of) => {
-                let mut field = Field::clone(&result);
-                let mark = (PG_TYPE.to_owned(), of.mark().to_owned());
-                field.set_metadata(std::iter::once(mark).collect());
-                Arc::new(field)
-            }
+            Some(of) => Arc::new(marked(Field::clone(&result), of.mark())),
             None => result,
         })
     }
@@ -192,6 +187,7 @@ mod tests {
     use datafusion::prelude::{col, lit};
 
     use super::*;
+    use crate::postgres::{PG_TYPE, hinted_field};
 
     fn call(arg: Expr) -> RawAggregateExpr {
         RawAggregateExpr {
@@ -207,11 +203,7 @@ mod tests {
     #[test]
     fn results_have_the_mark_of_the_argument() {
         let function = planned(call(col("t"))).func;
-        let marked = |mark: &str| {
-            let field = Field::new("t", DataType::Utf8, true);
-            let mark = (PG_TYPE.to_owned(), mark.to_owned());
-            Arc::new(field.with_metadata(std::iter::once(mark).collect()))
-        };
+        let marked = |mark: &str| Arc::new(hinted_field("t", DataType::Utf8, mark));
         for (mark, expected) in [
             ("inet", Some("inet")),
             ("timetz", Some("timetz")),
