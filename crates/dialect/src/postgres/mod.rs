@@ -56,9 +56,9 @@ pub use output_names::{items_of, output_names};
 pub use output_types::{OutputType, output_types};
 pub use rewrite::{
     CatalogReferences, JoinedColumns, NamedApart, Resolution, SystemRelations, TableColumns,
-    Unknown, check_calls, check_recursions, enclose_joins, everything, folded, hide_columns,
-    name_casts, name_columns, name_expressions, name_outputs, resolve_joins, restore_outputs,
-    rewrite, rewrite_json, sorts_by_number, starred_tables, type_literals,
+    Unknown, bits_of_any_length, check_calls, check_recursions, enclose_joins, everything, folded,
+    hide_columns, name_casts, name_columns, name_expressions, name_outputs, resolve_joins,
+    restore_outputs, rewrite, rewrite_json, sorts_by_number, starred_tables, type_literals,
 };
 pub use session::SessionInfo;
 pub use session_control::{SessionControl, Signal};

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use arrow::datatypes::{DataType, Field};
-use lakegate_dialect::postgres::PG_TYPE;
+use lakegate_dialect::postgres::{PG_TYPE, bits_of_any_length};
 use lakegate_engine::beside::{COMPARED, JOINED};
 use lakegate_sql::walk::walk_expressions;
 use sqlparser::ast::{self, Expr, Ident, ObjectName};
@@ -90,11 +90,7 @@ pub(crate) fn cast_of(mark: &str) -> Option<ast::DataType> {
         "jsonb" => ast::DataType::JSONB,
         "uuid" => ast::DataType::Uuid,
         "timetz" => ast::DataType::Time(None, ast::TimezoneInfo::Tz),
-        // Quoted, it is of any length; `bit` has a single bit.
-        "bit" => ast::DataType::Custom(
-            ObjectName::from(vec![Ident::with_quote('"', "bit")]),
-            Vec::new(),
-        ),
+        "bit" => bits_of_any_length(),
         other => {
             let name = ObjectName::from(vec![Ident::new(other)]);
             ast::DataType::Custom(name, Vec::new())

@@ -62,7 +62,7 @@ pub(super) fn type_beside(data_type: &DataType) -> DataType {
 }
 
 /// Returns `bit` as the type of bit strings of any length: `x::bit` is one of a single bit.
-pub(super) fn of_any_length() -> DataType {
+pub fn of_any_length() -> DataType {
     let name = ObjectName::from(vec![Ident::with_quote('"', "bit")]);
     DataType::Custom(name, Vec::new())
 }

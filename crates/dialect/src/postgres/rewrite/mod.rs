@@ -142,6 +142,7 @@ use lakegate_error::Error;
 use lakegate_sql::walk::walk_mut;
 
 pub use self::alike::{name_columns, name_expressions, name_outputs};
+pub use self::bits::of_any_length as bits_of_any_length;
 pub use self::build::everything;
 pub use self::hidden_columns::{NamedApart, TableColumns, hide_columns, starred_tables};
 pub use self::json::rewrite_json;

@@ -86,10 +86,7 @@ fn target(data_type: &DataType) -> Target {
         DataType::JSONB => Target::Text("$jsonb_in"),
         DataType::Uuid => Target::Text("$uuid_in"),
         DataType::Bit(length) => Target::Bits(BIT_CAST, length.unwrap_or(1)),
-        DataType::BitVarying(length) | DataType::VarBit(length) => match length {
-            Some(length) => Target::Bits(VARBIT_CAST, *length),
-            None => Target::Text("$varbit_in"),
-        },
+        DataType::BitVarying(length) | DataType::VarBit(length) => varying_bits(*length),
         DataType::CharacterVarying(None)
         | DataType::CharVarying(None)
         | DataType::Nvarchar(None) => Target::Engine(DataType::Text),
@@ -170,6 +167,13 @@ pub(super) fn reader_of_items(data_type: &DataType) -> Option<&'static str> {
     }
 }
 
+fn varying_bits(length: Option<u64>) -> Target {
+    match length {
+        Some(length) => Target::Bits(VARBIT_CAST, length),
+        None => Target::Text("$varbit_in"),
+    }
+}
+
 fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
     let length = || {
         modifiers
@@ -218,10 +222,7 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
             Some(length) => return Target::Bits(BIT_CAST, length),
             None => return Target::Text("$bit_in"),
         },
-        "varbit" => match length() {
-            Some(length) => return Target::Bits(VARBIT_CAST, length),
-            None => return Target::Text("$varbit_in"),
-        },
+        "varbit" => return varying_bits(length()),
         "tid" => return Target::Text("$tid_in"),
         "name" => return Target::Marked(DataType::Text, "$name_in"),
         "char" => return Target::Marked(DataType::Text, "$char_in"),

@@ -34,7 +34,7 @@ use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_sql::walk::walk_mut;
 
 use super::super::untyped::each_column;
-use super::super::{build, last_part};
+use super::super::{build, json, last_part};
 use super::literal;
 use super::shown::is_open;
 
@@ -97,7 +97,7 @@ const ALL: &[usize] = &[];
 /// Functions that make texts or JSON of their arguments, which show all digits of a literal.
 const OF_TEXTS: [&str; 13] = [
     "$json_item",
-    "$json_row",
+    json::ROW,
     "concat",
     "concat_ws",
     "format",
