@@ -168,13 +168,15 @@ fn with_parentheses(
     out
 }
 
+/// The tokens that are not blanks, with their indexes.
+pub(super) fn words(tokens: &[TokenWithSpan]) -> impl Iterator<Item = (usize, &TokenWithSpan)> {
+    let places = tokens.iter().enumerate();
+    places.filter(|(_, token)| !is_blank(&token.token))
+}
+
 /// The indexes of the tokens that are not blanks.
 pub(super) fn places(tokens: &[TokenWithSpan]) -> Vec<usize> {
-    let places = tokens.iter().enumerate();
-    places
-        .filter(|(_, token)| !is_blank(&token.token))
-        .map(|(place, _)| place)
-        .collect()
+    words(tokens).map(|(place, _)| place).collect()
 }
 
 /// Removes GROUPING SETS and its parentheses within another one, whose sets its own are.

@@ -12,6 +12,7 @@
 
 use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
+use super::lists::words;
 use super::query::is_word;
 use crate::words::is_blank;
 
@@ -168,10 +169,7 @@ pub(super) fn sort_operators(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 /// Returns the direction in which the operator at the start of some tokens sorts, and the number of
 /// its tokens; `None` if there is no such operator.
 fn sort_direction(tokens: &[TokenWithSpan]) -> Option<(&'static str, usize)> {
-    let mut words = tokens
-        .iter()
-        .enumerate()
-        .filter(|(_, token)| !is_blank(&token.token));
+    let mut words = words(tokens);
     let (mut last, mut token) = words.next()?;
     let is_named = is_word(&token.token, "OPERATOR");
     if is_named {

@@ -13,10 +13,10 @@
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
 use super::cursor::{Result, shown};
+use super::lists::words;
 use super::query::is_word;
 use super::query_error::{self, Source};
 use crate::ParseError;
-use crate::words::is_blank;
 
 /// The characters of `U&'`, before the text.
 const PREFIX: u64 = 3;
@@ -93,10 +93,7 @@ impl<'a> Written<'a> {
 
 /// Returns the escape character, and the number of tokens behind the text that name it.
 fn escape_character(source: &Source<'_>, behind: &[TokenWithSpan]) -> Result<(char, usize)> {
-    let mut words = behind
-        .iter()
-        .enumerate()
-        .filter(|(_, token)| !is_blank(&token.token));
+    let mut words = words(behind);
     match words.next() {
         Some((_, word)) if is_word(&word.token, "UESCAPE") => {}
         _ => return Ok(('\\', 0)),
