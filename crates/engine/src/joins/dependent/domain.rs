@@ -1,7 +1,7 @@
 //! The values of the outer columns that a subquery reads.
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ExprSchema, JoinType, Result};
 use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
 use datafusion::logical_expr::utils::split_conjunction;
@@ -13,6 +13,7 @@ use datafusion::logical_expr::{
 use super::{outer_columns, refused};
 use crate::limits::complexity::check_nodes;
 use crate::plans::expressions;
+use crate::shared::is_once;
 
 /// The distinct values of the outer columns that a subquery reads, or all of the outer rows.
 pub(super) struct Domain {
@@ -95,6 +96,11 @@ impl Domain {
 
     pub(super) fn is_empty(&self) -> bool {
         self.outer.is_empty()
+    }
+
+    /// Returns whether two readings of the outer rows may return different values.
+    pub(super) fn may_differ(&self) -> bool {
+        self.plan.is_none() && !self.is_empty()
     }
 
     /// Returns the plan of the values.
@@ -380,6 +386,9 @@ fn is_exact(plan: &LogicalPlan) -> Result<bool> {
     }
     let mut exact = true;
     plan.apply_with_subqueries(|node| {
+        if is_once(node) {
+            return Ok(TreeNodeRecursion::Jump);
+        }
         exact = match node {
             LogicalPlan::Limit(limit) => sorts_all(&limit.input),
             LogicalPlan::Distinct(Distinct::On(_)) => false,

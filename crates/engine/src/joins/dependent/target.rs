@@ -1,0 +1,43 @@
+//! The rows that subqueries are joined with.
+
+use datafusion::common::Result;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+
+use super::outer_columns;
+use crate::plans::expressions;
+use crate::shared::once;
+
+/// The rows that subqueries are joined with.
+pub(super) struct Target {
+    /// The outer rows, from which domains are taken.
+    pub rows: LogicalPlan,
+    /// The same rows with the values of subqueries.
+    pub joined: LogicalPlan,
+}
+
+impl Target {
+    pub(super) fn new(rows: LogicalPlan) -> Self {
+        Self {
+            joined: rows.clone(),
+            rows,
+        }
+    }
+
+    /// Makes the rows those of one run for all of their readers. Returns whether they are.
+    ///
+    /// Rows of volatile functions are not, nor are rows that depend on those of another query.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the plan cannot be walked.
+    pub(super) fn compute_once(&mut self) -> Result<bool> {
+        if expressions::has(&self.joined, Expr::is_volatile_node)?
+            || !outer_columns(&self.joined)?.is_empty()
+        {
+            return Ok(false);
+        }
+        self.rows = once(self.joined.clone());
+        self.joined = self.rows.clone();
+        Ok(true)
+    }
+}
