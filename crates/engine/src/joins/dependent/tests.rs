@@ -242,6 +242,6 @@ async fn outer_rows_that_may_differ_are_computed_once() {
         let plan = plan(&sql).await.unwrap();
         assert!(!plan.contains("Once"), "{plan}");
     }
-    // They are computed once for all rows that have the same values.
+    // Volatile values are refused.
     assert!(plan(&of("random()", "u.x > s.m")).await.is_err());
 }
