@@ -102,6 +102,7 @@ mod operands;
 mod order_keys;
 mod ordered_sets;
 mod outer_aggregates;
+mod outer_groups;
 mod outer_names;
 mod outputs;
 mod overlaps;
@@ -190,6 +191,7 @@ pub fn rewrite(
         array_types::rewrite(statement);
         prefixes::mend(statement);
         outer_aggregates::rewrite(statement);
+        outer_groups::rewrite(statement)?;
         activity::rewrite(statement)?;
     }
     distinct_sets::rewrite(statement)?;

@@ -6,7 +6,7 @@
 //!     SELECT y, (max(x) + y) AS z FROM o GROUP BY y
 //! ```
 //!
-//! The engine refuses those of subqueries with a FROM.
+//! Those of subqueries with a FROM are the next rule's ([`outer_groups`](super::outer_groups)).
 
 use std::ops::ControlFlow;
 
