@@ -33,6 +33,7 @@ use lakegate_error::{Code, Error};
 use super::find::Divided;
 use super::part::Part;
 use super::standing_for;
+use crate::barrier::view_of;
 use crate::limits::stop::check;
 
 /// Names that DataFusion numbers across a plan: those of expressions that it computes once and of
@@ -130,7 +131,23 @@ impl UserDefinedLogicalNodeCore for Once {
 /// Returns an error if the nodes of a number are not equal, if a recursive query would run one again,
 /// or if planning must stop.
 pub(super) fn divided(plan: &LogicalPlan, bound: usize) -> Result<Option<Divided>> {
+    if !has_once(plan)? {
+        return Ok(None);
+    }
     let mut numbers = HashSet::new();
+    // EXPLAIN shows the numbers of parts, which must not tell of parts behind barriers.
+    let mut shown = Vec::new();
+    plan.apply_with_subqueries(|node| {
+        if view_of(node).is_some() {
+            return Ok(TreeNodeRecursion::Jump);
+        }
+        if let Some(once) = Once::of(node)
+            && numbers.insert(once.number)
+        {
+            shown.push(once.number);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
     plan.apply_with_subqueries(|node| {
         if let Some(once) = Once::of(node) {
             numbers.insert(once.number);
@@ -142,11 +159,10 @@ pub(super) fn divided(plan: &LogicalPlan, bound: usize) -> Result<Option<Divided
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
-    if numbers.is_empty() {
-        return Ok(None);
-    }
     let mut parts = Parts {
-        bound: bound / numbers.len(),
+        bound: bound / numbers.len().max(1),
+        shown,
+        hidden: 0,
         known: HashMap::new(),
         made: Vec::new(),
     };
@@ -173,6 +189,10 @@ fn has_once(plan: &LogicalPlan) -> Result<bool> {
 struct Parts {
     /// Bytes of rows that each keeps in memory.
     bound: usize,
+    /// The numbers of the nodes that are behind no barrier.
+    shown: Vec<u64>,
+    /// Parts that are behind barriers.
+    hidden: usize,
     /// The parts by the numbers of their nodes, with the texts of their plans.
     known: HashMap<u64, (Arc<Part>, String)>,
     /// A part comes after those that it reads.
@@ -204,8 +224,12 @@ impl Parts {
         }
         let schema = Arc::clone(once.input.schema());
         let plan = self.read_by(once.input.clone())?;
-        let part = Part::new(self.made.len() + 1, schema, self.bound).of_one_run();
-        let part = Arc::new(part);
+        let place = self.shown.iter().position(|shown| *shown == once.number);
+        let place = place.unwrap_or_else(|| {
+            self.hidden += 1;
+            self.shown.len() + self.hidden - 1
+        });
+        let part = Arc::new(Part::new(place + 1, schema, self.bound).of_one_run());
         self.made.push((Arc::clone(&part), plan));
         self.known.insert(once.number, (Arc::clone(&part), text));
         Ok(part)
