@@ -233,7 +233,7 @@ async fn outer_rows_that_may_differ_are_computed_once() {
             "SELECT s.k, (SELECT count(*) FROM u WHERE {condition}) FROM (SELECT k, {value} AS m FROM t GROUP BY k) s"
         )
     };
-    for value in ["avg(a)", "array_length(array_agg(a))"] {
+    for value in ["avg(a)", "sum(a * 0.5)"] {
         let plan = plan(&of(value, "u.x > s.m")).await.unwrap();
         assert!(plan.matches("Once").count() > 1, "{plan}");
     }
