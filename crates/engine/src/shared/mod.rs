@@ -93,7 +93,7 @@ use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 
 use self::exec::SharedExec;
 use self::find::Divided;
-pub(crate) use self::once::{filters_once, is_once, once};
+pub(crate) use self::once::{filters_once, is_once, once, rows_of_once};
 use self::part::Part;
 pub use self::similar::with_equal_parts;
 use crate::limits::stop::stoppable;

@@ -58,6 +58,11 @@ pub(crate) fn is_once(plan: &LogicalPlan) -> bool {
     Once::of(plan).is_some()
 }
 
+/// Returns the number that all copies of such a node have, and its rows.
+pub(crate) fn rows_of_once(plan: &LogicalPlan) -> Option<(u64, &LogicalPlan)> {
+    Once::of(plan).map(|once| (once.number, &once.input))
+}
+
 /// Returns whether the plan is one or several filters right above such a node. DataFusion would move
 /// conditions without columns below it (`push_down_filter.rs` of `datafusion-optimizer`, 55.2).
 pub(crate) fn filters_once(plan: &LogicalPlan) -> bool {

@@ -112,8 +112,7 @@ impl Domain {
         match &self.plan {
             Some(plan) => Ok(plan.clone()),
             None => refused(
-                "a correlated subquery reads a column whose values may differ from one reading to the next: one of a volatile \
-                 function, or of an aggregate, a window or a LIMIT that depends on the order of rows",
+                "a correlated subquery reads rows of a volatile function, whose values may differ from one reading to the next",
             ),
         }
     }

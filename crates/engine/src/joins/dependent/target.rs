@@ -3,7 +3,6 @@
 use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
-use super::outer_columns;
 use crate::plans::expressions;
 use crate::shared::once;
 
@@ -25,15 +24,13 @@ impl Target {
 
     /// Makes the rows those of one run for all of their readers. Returns whether they are.
     ///
-    /// Rows of volatile functions are not, nor are rows that depend on those of another query.
+    /// Rows of volatile functions are not.
     ///
     /// # Errors
     ///
     /// Returns an error if the plan cannot be walked.
     pub(super) fn compute_once(&mut self) -> Result<bool> {
-        if expressions::has(&self.joined, Expr::is_volatile_node)?
-            || !outer_columns(&self.joined)?.is_empty()
-        {
+        if expressions::has(&self.joined, Expr::is_volatile_node)? {
             return Ok(false);
         }
         self.rows = once(self.joined.clone());
