@@ -112,7 +112,7 @@ impl Domain {
         match &self.plan {
             Some(plan) => Ok(plan.clone()),
             None => refused(
-                "a correlated subquery reads rows of a volatile function, whose values may differ from one reading to the next",
+                "a correlated subquery reads values that may differ from one reading of the outer rows to the next",
             ),
         }
     }
@@ -380,15 +380,18 @@ fn has_subquery(expr: &Expr) -> bool {
 
 /// Returns whether each reading of a plan returns the same rows.
 fn is_exact(plan: &LogicalPlan) -> Result<bool> {
-    if expressions::has(plan, Expr::is_volatile_node)? {
-        return Ok(false);
-    }
     let mut exact = true;
     plan.apply_with_subqueries(|node| {
         if is_once(node) {
             return Ok(TreeNodeRecursion::Jump);
         }
+        let mut is_volatile = false;
+        node.apply_expressions(|expr| {
+            is_volatile |= expr.is_volatile();
+            Ok(TreeNodeRecursion::Continue)
+        })?;
         exact = match node {
+            _ if is_volatile => false,
             LogicalPlan::Limit(limit) => sorts_all(&limit.input),
             LogicalPlan::Distinct(Distinct::On(_)) => false,
             LogicalPlan::Sort(sort) => sort.fetch.is_none() || sorts_all(node),

@@ -245,10 +245,8 @@ impl Rewriter {
         }
         refuse_volatile(&plan)?;
         // Not each subquery reads the domain.
-        if domain.may_differ()
-            && bound_to(&domain, plan.clone(), may_be_many).is_err()
-            && target.compute_once()?
-        {
+        if domain.may_differ() && bound_to(&domain, plan.clone(), may_be_many).is_err() {
+            target.compute_once();
             domain = Domain::of(&plan, &target.rows, self.next())?;
         }
         let bound = bound_to(&domain, plan, may_be_many)?;
@@ -258,10 +256,11 @@ impl Rewriter {
     /// Returns the domain of those `columns` that the rows of `target` have, for its own plan.
     fn domain_of(&mut self, columns: &[Column], target: &mut Target) -> Result<Domain> {
         let domain = Domain::of_columns(columns, &target.rows, self.next())?;
-        match domain.may_differ() && target.compute_once()? {
-            true => Domain::of_columns(columns, &target.rows, self.next()),
-            false => Ok(domain),
+        if !domain.may_differ() {
+            return Ok(domain);
         }
+        target.compute_once();
+        Domain::of_columns(columns, &target.rows, self.next())
     }
 
     /// Joins rows with a plan of the domain's columns and a value, and returns the value.

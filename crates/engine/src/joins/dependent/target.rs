@@ -1,9 +1,7 @@
 //! The rows that subqueries are joined with.
 
-use datafusion::common::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::LogicalPlan;
 
-use crate::plans::expressions;
 use crate::shared::once;
 
 /// The rows that subqueries are joined with.
@@ -22,19 +20,9 @@ impl Target {
         }
     }
 
-    /// Makes the rows those of one run for all of their readers. Returns whether they are.
-    ///
-    /// Rows of volatile functions are not.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the plan cannot be walked.
-    pub(super) fn compute_once(&mut self) -> Result<bool> {
-        if expressions::has(&self.joined, Expr::is_volatile_node)? {
-            return Ok(false);
-        }
+    /// Makes the rows those of one run for all of their readers.
+    pub(super) fn compute_once(&mut self) {
         self.rows = once(self.joined.clone());
         self.joined = self.rows.clone();
-        Ok(true)
     }
 }
