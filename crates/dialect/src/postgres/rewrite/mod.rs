@@ -192,6 +192,7 @@ pub fn rewrite(
         prefixes::mend(statement);
         outer_aggregates::rewrite(statement);
         outer_groups::rewrite(statement)?;
+        outer_aggregates::check(statement)?;
         activity::rewrite(statement)?;
     }
     distinct_sets::rewrite(statement)?;
