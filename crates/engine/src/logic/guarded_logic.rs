@@ -39,17 +39,23 @@ const UNDEFINED: [&str; 12] = [
 ];
 
 /// Functions that read a value from a text.
-const OF_TEXTS: [&str; 18] = [
+const OF_TEXTS: [&str; 24] = [
     "$array_in",
     "$bit_cast",
     "$bit_in",
     "$cidr_in",
+    "$daterange_in",
     "$inet_in",
+    "$int4range_in",
+    "$int8range_in",
     "$jsonb_in",
     "$macaddr_in",
+    "$numrange_in",
     "$pg_lsn_in",
     "$tid_in",
     "$timetz_in",
+    "$tsrange_in",
+    "$tstzrange_in",
     "$uuid_in",
     "$varbit_cast",
     "$varbit_in",

@@ -13,8 +13,22 @@ use super::query::is_word;
 use crate::words::is_blank;
 
 /// The types. A column has none of these names before a text: PostgreSQL's aliases are not texts.
-const TYPES: [&str; 9] = [
-    "cidr", "inet", "macaddr", "oid", "pg_lsn", "regclass", "regproc", "regtype", "xid",
+const TYPES: [&str; 15] = [
+    "cidr",
+    "daterange",
+    "inet",
+    "int4range",
+    "int8range",
+    "macaddr",
+    "numrange",
+    "oid",
+    "pg_lsn",
+    "regclass",
+    "regproc",
+    "regtype",
+    "tsrange",
+    "tstzrange",
+    "xid",
 ];
 
 /// The schema of types that may be written before any of their names.
