@@ -1,5 +1,6 @@
 //! Types whose values are texts here, but are read, compared and combined in a way of their own:
-//! `timetz`, `inet`, `pg_lsn`, `bit`, ranges and similar ones. Fields of these types are marked with them.
+//! `timetz`, `inet`, `pg_lsn`, `bit`, ranges and similar ones. Fields of these types are marked with
+//! them.
 //!
 //! ```text
 //! text_types.rs   functions that read, compare and choose values, except those of timetz

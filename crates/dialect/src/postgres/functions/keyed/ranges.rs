@@ -25,10 +25,6 @@ use lakegate_error::{Code, Error};
 
 use super::{Act, Keyed, check_beside, no_operator, of_expr, written};
 use crate::postgres::functions::ranges::{RangeOp, RangeType, function};
-use crate::postgres::functions::refused_casts::type_of_literal;
-
-/// The number of the type `numeric`.
-const NUMERIC: i64 = 1700;
 
 /// Plans an operator of which an operand is a range of a type, other than comparisons.
 ///
@@ -62,11 +58,11 @@ pub(super) fn planned(
             return Err(no_operator(Keyed::Range(of), &op.to_string(), other, schema).into());
         }
     };
-    let symbol = expr.op.to_string();
-    let is_turned = matches!(expr.op, Op::ArrowAt | Op::PGBitwiseShiftRight);
-    let (one, other) = match is_turned {
-        true => (expr.right, expr.left),
-        false => (expr.left, expr.right),
+    // With its operands turned, `<@` is `@>`, and `>>` is `<<`.
+    let (one, symbol, other) = match expr.op {
+        Op::ArrowAt => (expr.right, Op::AtArrow.to_string(), expr.left),
+        Op::PGBitwiseShiftRight => (expr.right, Op::PGBitwiseShiftLeft.to_string(), expr.left),
+        op => (expr.left, op.to_string(), expr.right),
     };
     check_beside(Keyed::Range(of), written(&one), &symbol, schema)?;
     let is_value = does == RangeOp::Contains && is_value_of(of, &other, schema);
@@ -93,15 +89,12 @@ fn range(of: RangeType, value: &Expr, schema: &DFSchema) -> Expr {
     }
 }
 
-/// Returns whether an expression is a value that ranges of a type may have. Integers and decimals of any
-/// width count as one type.
+/// Returns whether an expression is a value that ranges of a type may have. Integers of any width count as
+/// one type, and so do all numbers: the type of one may be settled later.
 fn is_value_of(of: RangeType, value: &Expr, schema: &DFSchema) -> bool {
     let value = written(value);
     if of_expr(value, schema).is_some() || Keyed::Range(of).takes(value, schema) {
         return false;
-    }
-    if of == RangeType::Num && type_of_literal(value) == Some(NUMERIC) {
-        return true;
     }
     value
         .get_type(schema)
@@ -111,7 +104,7 @@ fn is_value_of(of: RangeType, value: &Expr, schema: &DFSchema) -> bool {
 fn is_bound_type(of: RangeType, data_type: &DataType) -> bool {
     match of {
         RangeType::Int4 | RangeType::Int8 => data_type.is_integer(),
-        RangeType::Num => data_type.is_integer() || data_type.is_decimal(),
+        RangeType::Num => data_type.is_numeric(),
         RangeType::Ts => matches!(data_type, DataType::Timestamp(_, None)),
         RangeType::Tstz => matches!(data_type, DataType::Timestamp(_, Some(_))),
         RangeType::Date => *data_type == DataType::Date32,
