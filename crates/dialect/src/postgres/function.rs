@@ -216,7 +216,7 @@ impl ScalarUDFImpl for PgFunction {
         let rows = if constant { 1 } else { args.number_rows };
         // Each row copies each argument.
         bounded::check_arguments(&self.name, &args.args, rows)?;
-        let options = args.config_options;
+        let options: &ConfigOptions = &args.config_options;
         let columns: Vec<Vec<Cell<'static>>> = args
             .args
             .into_iter()
@@ -232,7 +232,7 @@ impl ScalarUDFImpl for PgFunction {
         let results = each_row(&columns, rows, |arguments| {
             let result = match self.strict && arguments.iter().any(Cell::is_null) {
                 true => Cell::Null,
-                false => (self.body)(&options, arguments)?,
+                false => (self.body)(options, arguments)?,
             };
             size = size.saturating_add(result.as_str().map_or(0, str::len));
             bounded::check_batch(&self.name, size)?;
@@ -242,8 +242,9 @@ impl ScalarUDFImpl for PgFunction {
     }
 
     fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        let schema: &DFSchema = info.schema();
         let simpler = self.simpler.as_ref();
-        let found = simpler.and_then(|simpler| simpler(&args, info.schema()));
+        let found = simpler.and_then(|simpler| simpler(args.as_slice(), schema));
         Ok(match found {
             Some(expr) => ExprSimplifyResult::Simplified(expr),
             None => ExprSimplifyResult::Original(args),
