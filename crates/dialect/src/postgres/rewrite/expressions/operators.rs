@@ -87,7 +87,7 @@ pub(in crate::postgres::rewrite) fn native_operator(op: &mut BinaryOperator) {
         "?" => BinaryOperator::Question,
         "?&" => BinaryOperator::QuestionAnd,
         "?|" => BinaryOperator::QuestionPipe,
-        "<<=" | ">>=" => BinaryOperator::Custom(symbol.clone()),
+        "<<=" | ">>=" | "&<" | "&>" | "-|-" => BinaryOperator::Custom(symbol.clone()),
         _ => return,
     };
 }
