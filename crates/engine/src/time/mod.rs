@@ -94,9 +94,8 @@ pub use clock::Clock;
 use datafusion::error::Result;
 use datafusion::execution::{FunctionRegistry, SessionState};
 pub(crate) use date_bounds::DateBounds;
-pub use date_order::{DateOrder, order_of};
-#[cfg(test)]
 pub(crate) use date_order::read_dates;
+pub use date_order::{DateOrder, order_of};
 pub(crate) use date_series::register_date_series;
 pub use day_times::end_of_day;
 pub use extracted::{extracted, extracted_type, times_of_extracted};
