@@ -66,6 +66,16 @@ const OF_TEXTS: [&str; 24] = [
     "timestamp with time zone",
 ];
 
+/// Functions that make a range of its bounds, and fail if they are not in order.
+const OF_BOUNDS: [&str; 6] = [
+    "daterange",
+    "int4range",
+    "int8range",
+    "numrange",
+    "tsrange",
+    "tstzrange",
+];
+
 /// The analyzer rule.
 #[derive(Debug)]
 pub(crate) struct GuardedLogic;
@@ -117,7 +127,7 @@ pub(super) fn could_fail(expr: &Expr) -> bool {
         }
         Expr::ScalarFunction(call) => {
             let name = call.func.name();
-            if OF_TEXTS.contains(&name) {
+            if OF_TEXTS.contains(&name) || makes_range(name) {
                 return call.args.iter().any(|argument| !is_constant(argument));
             }
             let divides = matches!(name, "/" | "%");
@@ -125,6 +135,16 @@ pub(super) fn could_fail(expr: &Expr) -> bool {
         }
         _ => false,
     }
+}
+
+/// Returns whether a function makes a range, which is none for some arguments: a constructor, or the
+/// operator `+` or `-` of two ranges.
+fn makes_range(function: &str) -> bool {
+    let name = function.strip_prefix('$').unwrap_or(function);
+    let operator = name
+        .strip_suffix("_union")
+        .or_else(|| name.strip_suffix("_difference"));
+    OF_BOUNDS.contains(&operator.unwrap_or(name))
 }
 
 /// As [`could_fail`], of values of the types that the columns have.
