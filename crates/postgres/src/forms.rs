@@ -5,6 +5,7 @@
 //! numeric        digits in groups of four, their weight, the sign, the digits after the point
 //! inet, cidr     family (2 or 3), bits of the network, 0 or 1 for cidr, bytes of the address, address
 //! macaddr        6 bytes
+//! int4range …    see range_forms.rs
 //! bit, varbit    4 bytes of the number of bits, the bits, zeros up to the next byte
 //! pg_lsn         8 bytes
 //! tid            4 bytes of the block, 2 bytes of the place in it
@@ -20,6 +21,7 @@ use lakegate_gateway::values::time::{Clock, ZonedTime};
 use lakegate_gateway::values::{network_text, object_number};
 
 use super::params::invalid;
+use super::range_forms;
 use super::types::{self, oid};
 
 /// The families of addresses in the form of `inet`.
@@ -44,6 +46,8 @@ pub(crate) enum Form {
     MacAddress,
     /// `bit` or `varbit`.
     Bits(u32),
+    /// A range of the type.
+    Range(u32),
     LogPosition,
     RowPlace,
     /// The number of an object whose name the text is.
@@ -65,6 +69,12 @@ impl Form {
             oid::CIDR => Self::Network { is_cidr: true },
             oid::MACADDR => Self::MacAddress,
             oid::BIT | oid::VARBIT => Self::Bits(type_oid),
+            oid::INT4RANGE
+            | oid::INT8RANGE
+            | oid::NUMRANGE
+            | oid::TSRANGE
+            | oid::TSTZRANGE
+            | oid::DATERANGE => Self::Range(type_oid),
             oid::PG_LSN => Self::LogPosition,
             oid::TID => Self::RowPlace,
             oid::ACLITEM
@@ -115,6 +125,9 @@ impl Form {
             Self::Bits(type_oid) => {
                 put_bits(out, text).ok_or_else(|| invalid(type_oid, text))?;
             }
+            Self::Range(type_oid) => {
+                range_forms::put(out, type_oid, text).ok_or_else(|| invalid(type_oid, text))?;
+            }
             Self::LogPosition => {
                 out.put_u64(position(text).ok_or_else(|| invalid(oid::PG_LSN, text))?);
             }
@@ -145,7 +158,7 @@ fn without_form(type_oid: u32) -> Error {
 const MAX_SCALE: u16 = 0x3fff;
 
 /// Appends the number of a text in decimal digits; `None` if it is none.
-fn put_numeric(out: &mut BytesMut, text: &str) -> Option<()> {
+pub(crate) fn put_numeric(out: &mut BytesMut, text: &str) -> Option<()> {
     // Infinite numbers have a bit of their sign among the digits after the point (`numeric_send`).
     let special: Option<[u16; 4]> = match text {
         "NaN" => Some([0, 0, 0xc000, 0]),
@@ -336,7 +349,7 @@ pub(crate) fn read(type_oid: u32, bytes: &[u8]) -> Option<Option<String>> {
             }
             _ => None,
         },
-        _ => return None,
+        other => return range_forms::read(other, bytes),
     })
 }
 

@@ -27,8 +27,24 @@ use lakegate_engine::{has_operator, retyped};
 use super::cell::PG_TYPE;
 
 /// Types whose values are texts of a form.
-const FORMS: [&str; 11] = [
-    "uuid", "json", "jsonb", "timetz", "inet", "cidr", "macaddr", "pg_lsn", "tid", "bit", "varbit",
+const FORMS: [&str; 17] = [
+    "uuid",
+    "json",
+    "jsonb",
+    "timetz",
+    "inet",
+    "cidr",
+    "macaddr",
+    "pg_lsn",
+    "tid",
+    "bit",
+    "varbit",
+    "daterange",
+    "int4range",
+    "int8range",
+    "numrange",
+    "tsrange",
+    "tstzrange",
 ];
 
 /// Returns the rule to add.

@@ -26,6 +26,7 @@ mod marks;
 mod networks;
 mod oid_lists;
 mod percentiles;
+mod ranges;
 mod recursive_types;
 mod refused_casts;
 mod refused_operators;
@@ -64,9 +65,9 @@ pub(crate) use keyed::{
 };
 pub(super) use log_positions::LSN_IN;
 pub(super) use marks::INPUTS;
-pub(super) use networks::OVERLAP as NETWORKS_OVERLAP;
 pub use networks::network_text;
 pub(super) use percentiles::{DESCENDING, PERCENTILE};
+pub use ranges::{RangeBound, RangeNumber, RangePoint, RangeType, RangeValue};
 pub(crate) use recursive_types::rule as recursive_types;
 pub use refused_casts::accepted as accepted_casts;
 pub(crate) use refused_casts::rule as refused_casts;
@@ -101,6 +102,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     udfs.push(column_size::function());
     udfs.push(slices::function());
     udfs.push(percentiles::percentile());
+    udfs.extend(ranges::all());
     udfs.push(joined::joined());
     udfs.extend(bytes::functions());
     udfs.extend(json::functions());

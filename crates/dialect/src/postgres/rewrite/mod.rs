@@ -48,7 +48,7 @@
 //! make_date(2024, day => 2, month => 1)    make_date(2024, 1, 2)
 //! mode() WITHIN GROUP (ORDER BY x)         see ordered_sets.rs
 //! string_agg(x, y)                         "$joined"(array_agg(x), array_agg(y)); see joined.rs
-//! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
+//! a ^@ b                                   starts_with(a, b)
 //! current_query()                          (SELECT query FROM pg_catalog.pg_stat_activity WHERE …)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! now()::time(3), '1e400'::float8          see number_casts.rs

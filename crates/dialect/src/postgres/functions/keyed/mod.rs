@@ -1,11 +1,13 @@
 //! Types whose values are texts here, but are read, compared and combined in a way of their own:
-//! `timetz`, `inet`, `pg_lsn`, `bit` and similar ones. Fields of these types are marked with them.
+//! `timetz`, `inet`, `pg_lsn`, `bit`, ranges and similar ones. Fields of these types are marked with
+//! them.
 //!
 //! ```text
 //! text_types.rs   functions that read, compare and choose values, except those of timetz
 //! rule.rs         comparisons other than operators, CASE, casts, refusals
 //! planner.rs      operators
 //! bits.rs         operators, casts and calls of bit strings
+//! ranges.rs       operators and calls of ranges
 //! extremes.rs     min and max
 //! ```
 //!
@@ -14,6 +16,7 @@
 mod bits;
 mod extremes;
 mod planner;
+mod ranges;
 mod rule;
 mod text_types;
 
@@ -29,6 +32,7 @@ pub(crate) use self::extremes::{planner as extremes_planner, rule as extremes_ru
 pub(in crate::postgres) use self::planner::planner;
 pub(crate) use self::rule::rule;
 pub(super) use self::text_types::functions;
+use super::ranges::RangeType;
 use super::timetz;
 use crate::postgres::cell::PG_TYPE;
 
@@ -46,9 +50,10 @@ enum Keyed {
     RowPlace,
     Bit,
     VarBit,
+    Range(RangeType),
 }
 
-const ALL: [Keyed; 8] = [
+const ALL: [Keyed; 14] = [
     Keyed::Timetz,
     Keyed::Inet,
     Keyed::Cidr,
@@ -57,6 +62,12 @@ const ALL: [Keyed; 8] = [
     Keyed::RowPlace,
     Keyed::Bit,
     Keyed::VarBit,
+    Keyed::Range(RangeType::Int4),
+    Keyed::Range(RangeType::Int8),
+    Keyed::Range(RangeType::Num),
+    Keyed::Range(RangeType::Ts),
+    Keyed::Range(RangeType::Tstz),
+    Keyed::Range(RangeType::Date),
 ];
 
 /// What a function of a type does.
@@ -84,6 +95,7 @@ impl Keyed {
             Self::RowPlace => "tid",
             Self::Bit => "bit",
             Self::VarBit => "varbit",
+            Self::Range(of) => of.name(),
         }
     }
 
@@ -163,6 +175,11 @@ pub(crate) fn key_of(field: &Field) -> Option<Arc<ScalarUDF>> {
 /// Returns whether a field is one of bit strings.
 pub(super) fn is_bits(field: &Field) -> bool {
     Keyed::of_field(field).is_some_and(Keyed::is_bits)
+}
+
+/// Returns whether an expression is a range.
+pub(super) fn is_range(expr: &Expr, schema: &DFSchema) -> bool {
+    matches!(of_expr(expr, schema), Some(Keyed::Range(_)))
 }
 
 /// Returns the type of an expression, if it is one of these.
@@ -279,6 +296,7 @@ fn no_operator(of: Keyed, symbol: &str, other: &Expr, schema: &DFSchema) -> Erro
         (None, Ok(DataType::Date32)) => "date",
         (None, Ok(DataType::Interval(_))) => "interval",
         (None, Ok(of)) if of.is_integer() => "integer",
+        (None, Ok(of)) if of.is_decimal() => "numeric",
         _ => "another type",
     };
     Error::new(
