@@ -133,7 +133,7 @@ mod tests {
                 RangeType::Num,
                 "(1.50,2]",
                 "n",
-                Some("n > Decimal128(Some(15),5,1) AND n <= Decimal128(Some(20),5,1)"),
+                Some("n > Decimal128(1.5,5,1) AND n <= Decimal128(2.0,5,1)"),
             ),
             (RangeType::Num, "(1.55,2]", "n", None),
             (RangeType::Num, "(1,100000)", "n", None),
