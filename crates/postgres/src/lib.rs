@@ -30,6 +30,7 @@ mod params;
 mod rows;
 mod startup;
 mod types;
+mod value_forms;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;

@@ -88,6 +88,8 @@ pub(super) fn hive_type(column: &str, text: &str) -> Result<String> {
         "oid" => return refused("bigint"),
         "bit" | "cidr" | "inet" | "macaddr" | "macaddr8" | "point" | "tsquery" | "tsvector"
         | "varbit" | "xml" => return refused("text"),
+        "box" | "circle" | "line" | "lseg" | "path" | "pg_snapshot" | "polygon" | "refcursor"
+        | "txid_snapshot" => return refused("text"),
         "serial" | "bigserial" | "smallserial" | "serial4" | "serial8" | "serial2" => {
             return refused("bigint, and send the numbers");
         }
@@ -145,6 +147,7 @@ mod tests {
             "time without time zone",
             "time(6) without time zone",
             "inet",
+            "circle",
         ] {
             let error = hive_type("c", postgres).unwrap_err();
             assert_eq!(error.code(), Code::InvalidTable, "{postgres}");

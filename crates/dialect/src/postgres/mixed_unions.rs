@@ -25,8 +25,9 @@ use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_engine::{has_operator, retyped};
 
 use super::cell::PG_TYPE;
+use super::functions::value_types;
 
-/// Types whose values are texts of a form.
+/// Types whose values are texts of a form, besides those with an entry in a table.
 const FORMS: [&str; 11] = [
     "uuid", "json", "jsonb", "timetz", "inet", "cidr", "macaddr", "pg_lsn", "tid", "bit", "varbit",
 ];
@@ -84,7 +85,11 @@ fn type_of(input: &LogicalPlan, place: usize) -> Option<Option<&'static str>> {
 
 fn form(field: &Field) -> Option<&'static str> {
     let shown = field.metadata().get(PG_TYPE).map(String::as_str);
-    FORMS.into_iter().find(|form| shown == Some(*form))
+    let values = value_types::all().iter().map(|of| of.name);
+    FORMS
+        .into_iter()
+        .chain(values)
+        .find(|form| shown == Some(*form))
 }
 
 /// Returns whether a column is a literal or a parameter, which has the type of the other parts.

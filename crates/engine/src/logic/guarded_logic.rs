@@ -60,6 +60,21 @@ const OF_TEXTS: [&str; 18] = [
     "timestamp with time zone",
 ];
 
+/// Types whose values the dialect reads with a function of their name: `$point_in`.
+const READ: [&str; 11] = [
+    "box",
+    "circle",
+    "line",
+    "lseg",
+    "macaddr8",
+    "path",
+    "pg_snapshot",
+    "point",
+    "polygon",
+    "refcursor",
+    "txid_snapshot",
+];
+
 /// The analyzer rule.
 #[derive(Debug)]
 pub(crate) struct GuardedLogic;
@@ -111,7 +126,7 @@ pub(super) fn could_fail(expr: &Expr) -> bool {
         }
         Expr::ScalarFunction(call) => {
             let name = call.func.name();
-            if OF_TEXTS.contains(&name) {
+            if OF_TEXTS.contains(&name) || reads_value(name) {
                 return call.args.iter().any(|argument| !is_constant(argument));
             }
             let divides = matches!(name, "/" | "%");
@@ -119,6 +134,13 @@ pub(super) fn could_fail(expr: &Expr) -> bool {
         }
         _ => false,
     }
+}
+
+/// Returns whether a function reads a value of one of the types [`READ`].
+fn reads_value(function: &str) -> bool {
+    let name = function.strip_prefix('$');
+    let name = name.and_then(|name| name.strip_suffix("_in"));
+    name.is_some_and(|name| READ.contains(&name))
 }
 
 /// As [`could_fail`], of values of the types that the columns have.

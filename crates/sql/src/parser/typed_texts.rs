@@ -17,6 +17,19 @@ const TYPES: [&str; 9] = [
     "cidr", "inet", "macaddr", "oid", "pg_lsn", "regclass", "regproc", "regtype", "xid",
 ];
 
+/// Further ones. `path` is not among them: it precedes texts in `JSON_TABLE`.
+const FURTHER: [&str; 9] = [
+    "box",
+    "circle",
+    "line",
+    "lseg",
+    "macaddr8",
+    "pg_snapshot",
+    "point",
+    "polygon",
+    "refcursor",
+];
+
 /// The schema of types that may be written before any of their names.
 const SCHEMA: &str = "pg_catalog";
 
@@ -30,7 +43,8 @@ pub(super) fn spelled(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 }
 
 fn is_type(token: &Token) -> bool {
-    TYPES.iter().any(|name| is_word(token, name))
+    let mut names = TYPES.iter().chain(&FURTHER);
+    names.any(|name| is_word(token, name))
 }
 
 fn is_shift(token: &Token) -> bool {

@@ -39,6 +39,7 @@ mod tests;
 mod text;
 mod timetz;
 mod undefined;
+pub(super) mod value_types;
 mod variadic;
 
 use std::sync::{Arc, LazyLock};

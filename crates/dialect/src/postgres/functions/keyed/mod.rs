@@ -6,6 +6,7 @@
 //! rule.rs         comparisons other than operators, CASE, casts, refusals
 //! planner.rs      operators
 //! bits.rs         operators, casts and calls of bit strings
+//! uncompared.rs   refusals of what needs comparisons of types that have none
 //! extremes.rs     min and max
 //! ```
 //!
@@ -16,6 +17,7 @@ mod extremes;
 mod planner;
 mod rule;
 mod text_types;
+mod uncompared;
 
 use std::sync::Arc;
 
@@ -30,6 +32,7 @@ pub(in crate::postgres) use self::planner::planner;
 pub(crate) use self::rule::rule;
 pub(super) use self::text_types::functions;
 use super::timetz;
+use super::value_types::{self, ValueType};
 use crate::postgres::cell::PG_TYPE;
 
 /// Functions whose arguments have the type of the result.
@@ -42,12 +45,15 @@ enum Keyed {
     Inet,
     Cidr,
     MacAddress,
+    /// One of those with an entry in a table.
+    Value(&'static ValueType),
     LogPosition,
     RowPlace,
     Bit,
     VarBit,
 }
 
+/// All but those with an entry in a table.
 const ALL: [Keyed; 8] = [
     Keyed::Timetz,
     Keyed::Inet,
@@ -80,6 +86,7 @@ impl Keyed {
             Self::Inet => "inet",
             Self::Cidr => "cidr",
             Self::MacAddress => "macaddr",
+            Self::Value(of) => of.name,
             Self::LogPosition => "pg_lsn",
             Self::RowPlace => "tid",
             Self::Bit => "bit",
@@ -99,7 +106,8 @@ impl Keyed {
     /// Returns the type of a field. Casts of its values to other types may have its mark.
     fn of_field(field: &Field) -> Option<Self> {
         let shown = field.metadata().get(PG_TYPE)?;
-        let found = ALL.into_iter().find(|of| of.mark() == shown)?;
+        let found = ALL.into_iter().find(|of| of.mark() == shown);
+        let found = found.or_else(|| value_types::named(shown).map(Self::Value))?;
         field.data_type().is_string().then_some(found)
     }
 
@@ -118,6 +126,14 @@ impl Keyed {
 
     fn is_bits(self) -> bool {
         matches!(self, Self::Bit | Self::VarBit)
+    }
+
+    /// Returns whether values are compared, grouped and sorted.
+    fn compares(self) -> bool {
+        match self {
+            Self::Value(of) => of.compares(),
+            _ => true,
+        }
     }
 
     /// Returns whether a value takes the type beside one of it: literals, parameters and NULL, and
@@ -156,7 +172,7 @@ impl Keyed {
 /// types.
 pub(crate) fn key_of(field: &Field) -> Option<Arc<ScalarUDF>> {
     // The texts of bit strings compare as they do.
-    let of = Keyed::of_field(field).filter(|of| !of.is_bits())?;
+    let of = Keyed::of_field(field).filter(|of| !of.is_bits() && of.compares())?;
     Some(of.function(Act::Key))
 }
 
@@ -228,6 +244,9 @@ fn keys<'e>(
     let Some(of) = known.next() else {
         return Ok(None);
     };
+    if let [left, right, ..] = values.as_slice() {
+        uncompared::check(of, [*left, *right], symbol, schema)?;
+    }
     let mut keys = Vec::with_capacity(values.len());
     for value in values {
         let value = written(value);
@@ -270,8 +289,9 @@ pub(in crate::postgres::functions) fn written(expr: &Expr) -> &Expr {
     }
 }
 
-fn no_operator(of: Keyed, symbol: &str, other: &Expr, schema: &DFSchema) -> Error {
-    let name = match (of_expr(other, schema), other.get_type(schema)) {
+/// Returns the name of an expression's type in messages.
+fn type_name(expr: &Expr, schema: &DFSchema) -> &'static str {
+    match (of_expr(expr, schema), expr.get_type(schema)) {
         (Some(own), _) => own.name(),
         (None, Ok(of)) if of.is_string() => "text",
         (None, Ok(DataType::Timestamp(_, None))) => "timestamp without time zone",
@@ -280,7 +300,11 @@ fn no_operator(of: Keyed, symbol: &str, other: &Expr, schema: &DFSchema) -> Erro
         (None, Ok(DataType::Interval(_))) => "interval",
         (None, Ok(of)) if of.is_integer() => "integer",
         _ => "another type",
-    };
+    }
+}
+
+fn no_operator(of: Keyed, symbol: &str, other: &Expr, schema: &DFSchema) -> Error {
+    let name = type_name(other, schema);
     Error::new(
         Code::FunctionNotFound,
         format!("operator does not exist: {} {symbol} {name}", of.name()),

@@ -24,7 +24,7 @@ use super::calls::{text_of, typed};
 use super::times::MICROSECONDS;
 use super::{build, folded, parts, zoned_times};
 use crate::postgres::ROW_TYPE;
-use crate::postgres::functions::{BIT_CAST, INPUTS, LSN_IN, VARBIT_CAST};
+use crate::postgres::functions::{BIT_CAST, INPUTS, LSN_IN, VARBIT_CAST, value_types};
 use crate::postgres::pg_catalog::types;
 
 /// The replacement of a cast to a Postgres type.
@@ -232,7 +232,9 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "cardinal_number" => DataType::Int(None),
         "oidvector" => return Target::Array(DataType::BigInt(None), 1),
         "int2vector" => return Target::Array(DataType::SmallInt(None), 1),
-        _ => return Target::Unchanged,
+        name => {
+            return value_types::named(name).map_or(Target::Unchanged, |of| Target::Text(of.input));
+        }
     })
 }
 
