@@ -40,7 +40,7 @@ def test_value(results, oid, modifier, type, text, binary, expression):
 
 
 # PostgreSQL takes no records as parameters either. docs/postgres-compatibility.md says what casts to the others are.
-OTHERS = {"record", "record[]", "regtype", "json[]", "jsonb[]", "uuid[]", "name[]", "oid[]"}
+OTHERS = {"record", "record[]", "regtype", "json[]", "jsonb[]", "uuid[]", "name[]", "oid[]", "int4range[]"}
 TAKEN = [line for line in LINES if line[2] not in OTHERS and line[3] != "NULL"]
 
 

@@ -283,7 +283,7 @@ async fn uuids_have_their_type() {
 #[tokio::test]
 async fn types_of_the_catalog_are_types_of_results_and_parameters() {
     let admin = Server::shared().connect("admin").await;
-    let sql = "SELECT 'pg_class'::regclass, 'int4'::regtype, 'array_in'::regproc, 'a'::name, 4294967295::oid, '7'::xid, '(0,1)'::tid, 'r'::\"char\", '0/A'::pg_lsn, '10.0.0.1'::inet, '10/8'::cidr, '08:00:2b:01:02:03'::macaddr, ARRAY['a'::name], ARRAY[1::oid], array_agg(x) FROM (VALUES ('::1'::inet)) t(x)";
+    let sql = "SELECT 'pg_class'::regclass, 'int4'::regtype, 'array_in'::regproc, 'a'::name, 4294967295::oid, '7'::xid, '(0,1)'::tid, 'r'::\"char\", '0/A'::pg_lsn, '10.0.0.1'::inet, '10/8'::cidr, '08:00:2b:01:02:03'::macaddr, ARRAY['a'::name], ARRAY[1::oid], array_agg(x), '[1,2)'::int4range, ARRAY[daterange(NULL, NULL)] FROM (VALUES ('::1'::inet)) t(x)";
     let statement = admin.raw().prepare(sql).await;
     let statement = statement.map_err(|e| Failure::of(&e)).unwrap();
     let columns = statement.columns().iter();
@@ -291,8 +291,23 @@ async fn types_of_the_catalog_are_types_of_results_and_parameters() {
     assert_eq!(
         columns,
         [
-            "regclass", "regtype", "regproc", "name", "oid", "xid", "tid", "char", "pg_lsn",
-            "inet", "cidr", "macaddr", "_name", "_oid", "_inet"
+            "regclass",
+            "regtype",
+            "regproc",
+            "name",
+            "oid",
+            "xid",
+            "tid",
+            "char",
+            "pg_lsn",
+            "inet",
+            "cidr",
+            "macaddr",
+            "_name",
+            "_oid",
+            "_inet",
+            "int4range",
+            "_daterange"
         ]
     );
     let row = admin.raw().query_one(&statement, &[]).await;

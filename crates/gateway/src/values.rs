@@ -3,7 +3,8 @@
 
 pub use lakegate_dialect::postgres::pg_catalog::object_number;
 pub use lakegate_dialect::postgres::{
-    Encoding, IntervalStyle, Named, decode_bytea, encoding_named, network_text, put_f32, put_f64,
+    Encoding, IntervalStyle, Named, RangeBound, RangeNumber, RangePoint, RangeType, RangeValue,
+    decode_bytea, encoding_named, network_text, put_f32, put_f64,
 };
 pub use lakegate_dialect::visible::VisibleColumn;
 pub use lakegate_engine::time;

@@ -5,6 +5,7 @@
 //! numeric        digits in groups of four, their weight, the sign, the digits after the point
 //! inet, cidr     family (2 or 3), bits of the network, 0 or 1 for cidr, bytes of the address, address
 //! macaddr        6 bytes
+//! int4range …    see range_forms.rs
 //! point …        see value_forms.rs
 //! bit, varbit    4 bytes of the number of bits, the bits, zeros up to the next byte
 //! pg_lsn         8 bytes
@@ -21,6 +22,7 @@ use lakegate_gateway::values::time::{Clock, ZonedTime};
 use lakegate_gateway::values::{network_text, object_number};
 
 use super::params::invalid;
+use super::range_forms;
 use super::types::{self, oid};
 use super::value_forms;
 
@@ -48,6 +50,8 @@ pub(crate) enum Form {
     Value(u32),
     /// `bit` or `varbit`.
     Bits(u32),
+    /// A range of the type.
+    Range(u32),
     LogPosition,
     RowPlace,
     /// The number of an object whose name the text is.
@@ -69,6 +73,12 @@ impl Form {
             oid::CIDR => Self::Network { is_cidr: true },
             oid::MACADDR => Self::MacAddress,
             oid::BIT | oid::VARBIT => Self::Bits(type_oid),
+            oid::INT4RANGE
+            | oid::INT8RANGE
+            | oid::NUMRANGE
+            | oid::TSRANGE
+            | oid::TSTZRANGE
+            | oid::DATERANGE => Self::Range(type_oid),
             oid::PG_LSN => Self::LogPosition,
             oid::TID => Self::RowPlace,
             oid::ACLITEM
@@ -123,6 +133,9 @@ impl Form {
             Self::Bits(type_oid) => {
                 put_bits(out, text).ok_or_else(|| invalid(type_oid, text))?;
             }
+            Self::Range(type_oid) => {
+                range_forms::put(out, type_oid, text).ok_or_else(|| invalid(type_oid, text))?;
+            }
             Self::LogPosition => {
                 out.put_u64(position(text).ok_or_else(|| invalid(oid::PG_LSN, text))?);
             }
@@ -153,7 +166,7 @@ fn without_form(type_oid: u32) -> Error {
 const MAX_SCALE: u16 = 0x3fff;
 
 /// Appends the number of a text in decimal digits; `None` if it is none.
-fn put_numeric(out: &mut BytesMut, text: &str) -> Option<()> {
+pub(crate) fn put_numeric(out: &mut BytesMut, text: &str) -> Option<()> {
     // Infinite numbers have a bit of their sign among the digits after the point (`numeric_send`).
     let special: Option<[u16; 4]> = match text {
         "NaN" => Some([0, 0, 0xc000, 0]),
@@ -345,7 +358,7 @@ pub(crate) fn read(type_oid: u32, bytes: &[u8]) -> Option<Option<String>> {
             _ => None,
         },
         other if types::is_value(other) => value_forms::read(other, bytes),
-        _ => return None,
+        other => return range_forms::read(other, bytes),
     })
 }
 

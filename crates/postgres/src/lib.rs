@@ -27,6 +27,7 @@ pub mod fuzzing;
 mod inbox;
 mod link;
 mod params;
+mod range_forms;
 mod rows;
 mod startup;
 mod types;

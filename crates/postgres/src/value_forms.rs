@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn forms_are_those_of_postgres() {
-        let snapshot = [
+        let snapshot: [u8; 28] = [
             0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 12,
         ];
         for (type_oid, text, bytes, read_as) in [
@@ -247,7 +247,7 @@ mod tests {
             );
         }
         for (type_oid, bytes) in [
-            (oid::POINT, vec![0; 15]),
+            (oid::POINT, vec![0_u8; 15]),
             (oid::BOX, vec![0; 24]),
             (oid::PATH, vec![1, 0x7f, 0xff, 0xff, 0xff]),
             (oid::PATH, vec![]),

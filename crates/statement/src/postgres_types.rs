@@ -90,6 +90,9 @@ pub(super) fn hive_type(column: &str, text: &str) -> Result<String> {
         | "varbit" | "xml" => return refused("text"),
         "box" | "circle" | "line" | "lseg" | "path" | "pg_snapshot" | "polygon" | "refcursor"
         | "txid_snapshot" => return refused("text"),
+        "daterange" | "int4range" | "int8range" | "numrange" | "tsrange" | "tstzrange" => {
+            return refused("two columns, or text");
+        }
         "serial" | "bigserial" | "smallserial" | "serial4" | "serial8" | "serial2" => {
             return refused("bigint, and send the numbers");
         }
@@ -148,6 +151,7 @@ mod tests {
             "time(6) without time zone",
             "inet",
             "circle",
+            "daterange",
         ] {
             let error = hive_type("c", postgres).unwrap_err();
             assert_eq!(error.code(), Code::InvalidTable, "{postgres}");

@@ -7,17 +7,20 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::ScalarValue;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     TypeSignature, Volatility,
 };
 use lakegate_engine::{as_written, bounded, stop};
 
-use super::cell::{Cell, build_array, cells_of, hinted_field};
+use super::cell::{Cell, PG_TYPE, build_array, cells_of, hinted_field};
 
-type Body = dyn Fn(&[Cell<'static>]) -> Result<Cell<'static>> + Send + Sync;
+type Body = dyn Fn(&ConfigOptions, &[Cell<'static>]) -> Result<Cell<'static>> + Send + Sync;
+type Simpler = dyn Fn(&[Expr], &DFSchema) -> Option<Expr> + Send + Sync;
 
 /// A scalar function that is evaluated row by row.
 ///
@@ -30,6 +33,10 @@ pub struct PgFunction {
     returns: DataType,
     /// The Postgres type to show, if Arrow has no equivalent.
     pg_type: Option<&'static str>,
+    /// Shows the result as the Postgres type that an argument is shown as.
+    marked_as_arguments: bool,
+    /// Returns what a call is in other words.
+    simpler: Option<Arc<Simpler>>,
     /// Returns NULL for a NULL argument, without a call.
     strict: bool,
     /// Takes what is not a text, integer or boolean as its text.
@@ -45,11 +52,23 @@ impl PgFunction {
         returns: DataType,
         body: impl Fn(&[Cell<'static>]) -> Result<Cell<'static>> + Send + Sync + 'static,
     ) -> Self {
+        Self::in_session(name, arity, returns, move |_, args| body(args))
+    }
+
+    /// Builds a function whose results depend on settings of the session.
+    pub(super) fn in_session(
+        name: &str,
+        arity: RangeInclusive<usize>,
+        returns: DataType,
+        body: impl Fn(&ConfigOptions, &[Cell<'static>]) -> Result<Cell<'static>> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             signature: of_any(arity, Volatility::Stable),
             returns,
             pg_type: None,
+            marked_as_arguments: false,
+            simpler: None,
             strict: true,
             of_texts: false,
             body: Arc::new(body),
@@ -62,9 +81,9 @@ impl PgFunction {
         check: impl Fn(&[Cell<'static>]) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
         let body = self.body;
-        self.body = Arc::new(move |args: &[Cell<'static>]| {
+        self.body = Arc::new(move |options: &ConfigOptions, args: &[Cell<'static>]| {
             check(args)?;
-            body(args)
+            body(options, args)
         });
         self
     }
@@ -97,6 +116,21 @@ impl PgFunction {
     /// Shows the result as this Postgres type.
     pub(crate) fn shown_as(mut self, pg_type: &'static str) -> Self {
         self.pg_type = Some(pg_type);
+        self
+    }
+
+    /// Shows the result as the Postgres type that the first argument with one is shown as.
+    pub(super) fn marked_as_arguments(mut self) -> Self {
+        self.marked_as_arguments = true;
+        self
+    }
+
+    /// Plans calls for whose arguments `simpler` returns an expression as that.
+    pub(super) fn simplified(
+        mut self,
+        simpler: impl Fn(&[Expr], &DFSchema) -> Option<Expr> + Send + Sync + 'static,
+    ) -> Self {
+        self.simpler = Some(Arc::new(simpler));
         self
     }
 
@@ -157,9 +191,17 @@ impl ScalarUDFImpl for PgFunction {
         Ok(self.returns.clone())
     }
 
-    fn return_field_from_args(&self, _: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let returns = self.returns.clone();
-        Ok(Arc::new(match self.pg_type {
+        let mut marks = args
+            .arg_fields
+            .iter()
+            .filter_map(|field| field.metadata().get(PG_TYPE));
+        let mark = match self.marked_as_arguments {
+            true => marks.next().map(String::as_str),
+            false => self.pg_type,
+        };
+        Ok(Arc::new(match mark {
             Some(pg_type) => hinted_field(&self.name, returns, pg_type),
             None => Field::new(&self.name, returns, true),
         }))
@@ -174,6 +216,7 @@ impl ScalarUDFImpl for PgFunction {
         let rows = if constant { 1 } else { args.number_rows };
         // Each row copies each argument.
         bounded::check_arguments(&self.name, &args.args, rows)?;
+        let options: &ConfigOptions = &args.config_options;
         let columns: Vec<Vec<Cell<'static>>> = args
             .args
             .into_iter()
@@ -189,13 +232,23 @@ impl ScalarUDFImpl for PgFunction {
         let results = each_row(&columns, rows, |arguments| {
             let result = match self.strict && arguments.iter().any(Cell::is_null) {
                 true => Cell::Null,
-                false => (self.body)(arguments)?,
+                false => (self.body)(options, arguments)?,
             };
             size = size.saturating_add(result.as_str().map_or(0, str::len));
             bounded::check_batch(&self.name, size)?;
             Ok(result)
         })?;
         column_of(&self.returns, results, constant)
+    }
+
+    fn simplify(&self, args: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        let schema: &DFSchema = info.schema();
+        let simpler = self.simpler.as_ref();
+        let found = simpler.and_then(|simpler| simpler(args.as_slice(), schema));
+        Ok(match found {
+            Some(expr) => ExprSimplifyResult::Simplified(expr),
+            None => ExprSimplifyResult::Original(args),
+        })
     }
 }
 

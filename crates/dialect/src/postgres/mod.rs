@@ -36,8 +36,8 @@ pub use encodings::{Decoded, Encoding, Named, encoding_named};
 pub(crate) use exclusions::planner as frame_exclusions;
 pub use function::{PgFunction, invalid};
 pub use functions::{
-    UNDEFINED, accepted_casts, call_names, functions, network_text, quote_ident, shared_functions,
-    split_name,
+    RangeBound, RangeNumber, RangePoint, RangeType, RangeValue, UNDEFINED, accepted_casts,
+    call_names, functions, network_text, quote_ident, shared_functions, split_name,
 };
 pub(crate) use functions::{
     array_casts, byte_keywords, byte_operators, extracts, extremes_planner, extremes_rule,

@@ -47,19 +47,25 @@ static NUMBERS: [(&str, &str); 4] = [
 
 /// Types whose values are texts, with those of their arrays; others have an entry in a table. A
 /// `"char"` is not among them: a text that takes its type would lose all but its first byte.
-static TEXTS: [(&str, &str); 14] = [
+static TEXTS: [(&str, &str); 20] = [
     ("aclitem", "aclitem[]"),
     ("anyarray", "anyarray[]"),
     ("bit", "bit[]"),
     ("cidr", "cidr[]"),
+    ("daterange", "daterange[]"),
     ("inet", "inet[]"),
+    ("int4range", "int4range[]"),
+    ("int8range", "int8range[]"),
     ("json", "json[]"),
     ("jsonb", "jsonb[]"),
     ("macaddr", "macaddr[]"),
     (NAME, "name[]"),
+    ("numrange", "numrange[]"),
     ("pg_lsn", "pg_lsn[]"),
     ("tid", "tid[]"),
     ("timetz", "timetz[]"),
+    ("tsrange", "tsrange[]"),
+    ("tstzrange", "tstzrange[]"),
     ("uuid", "uuid[]"),
     ("varbit", "varbit[]"),
 ];

@@ -39,17 +39,23 @@ const UNDEFINED: [&str; 12] = [
 ];
 
 /// Functions that read a value from a text.
-const OF_TEXTS: [&str; 18] = [
+const OF_TEXTS: [&str; 24] = [
     "$array_in",
     "$bit_cast",
     "$bit_in",
     "$cidr_in",
+    "$daterange_in",
     "$inet_in",
+    "$int4range_in",
+    "$int8range_in",
     "$jsonb_in",
     "$macaddr_in",
+    "$numrange_in",
     "$pg_lsn_in",
     "$tid_in",
     "$timetz_in",
+    "$tsrange_in",
+    "$tstzrange_in",
     "$uuid_in",
     "$varbit_cast",
     "$varbit_in",
@@ -73,6 +79,16 @@ const READ: [&str; 11] = [
     "polygon",
     "refcursor",
     "txid_snapshot",
+];
+
+/// Functions that make a range of its bounds, and fail if they are not in order.
+const OF_BOUNDS: [&str; 6] = [
+    "daterange",
+    "int4range",
+    "int8range",
+    "numrange",
+    "tsrange",
+    "tstzrange",
 ];
 
 /// The analyzer rule.
@@ -126,7 +142,7 @@ pub(super) fn could_fail(expr: &Expr) -> bool {
         }
         Expr::ScalarFunction(call) => {
             let name = call.func.name();
-            if OF_TEXTS.contains(&name) || reads_value(name) {
+            if OF_TEXTS.contains(&name) || reads_value(name) || makes_range(name) {
                 return call.args.iter().any(|argument| !is_constant(argument));
             }
             let divides = matches!(name, "/" | "%");
@@ -141,6 +157,16 @@ fn reads_value(function: &str) -> bool {
     let name = function.strip_prefix('$');
     let name = name.and_then(|name| name.strip_suffix("_in"));
     name.is_some_and(|name| READ.contains(&name))
+}
+
+/// Returns whether a function makes a range, which is none for some arguments: a constructor, or the
+/// operator `+` or `-` of two ranges.
+fn makes_range(function: &str) -> bool {
+    let name = function.strip_prefix('$').unwrap_or(function);
+    let operator = name
+        .strip_suffix("_union")
+        .or_else(|| name.strip_suffix("_difference"));
+    OF_BOUNDS.contains(&operator.unwrap_or(name))
 }
 
 /// As [`could_fail`], of values of the types that the columns have.

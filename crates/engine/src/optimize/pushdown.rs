@@ -12,7 +12,7 @@
 //! (`datafusion-optimizer`, `push_down_filter.rs`, 55.2). Delete this when it does.
 //!
 //! Keeps filters above the barrier of a view too: the rule of barriers moves those that may go
-//! below.
+//! below. None goes below rows that are computed once.
 
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
@@ -22,6 +22,7 @@ use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use super::equalities::with_constants_last;
 use super::written_order::with_failures_in_place;
 use crate::barrier::filters_a_barrier;
+use crate::shared::filters_once;
 
 /// Leaves such filters in place.
 ///
@@ -33,7 +34,7 @@ pub(super) fn guard(
     plan: LogicalPlan,
     config: &dyn OptimizerConfig,
 ) -> Result<Transformed<LogicalPlan>> {
-    if filters_an_aggregate_of_nothing(&plan) || filters_a_barrier(&plan) {
+    if filters_an_aggregate_of_nothing(&plan) || filters_a_barrier(&plan) || filters_once(&plan) {
         return Ok(Transformed::no(plan));
     }
     let plan = with_failures_in_place(with_constants_last(plan)?)?;

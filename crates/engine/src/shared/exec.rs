@@ -25,6 +25,7 @@ use datafusion::physical_plan::{
 use futures::{Stream, StreamExt};
 
 use super::log::{Next, Stored};
+use super::once::refused;
 use super::part::{Member, Part};
 use crate::plans::operators::new_children_replace;
 
@@ -114,6 +115,9 @@ impl ExecutionPlan for SharedExec {
         if let Some(input) = children.into_iter().next()
             && !Arc::ptr_eq(&input, &self.input)
         {
+            if self.part.has_one_run() {
+                return Err(refused());
+            }
             // Another input is not shared.
             return Ok(input);
         }
@@ -124,6 +128,9 @@ impl ExecutionPlan for SharedExec {
 
     /// Returns operators that share nothing: what is run again, alone, does not find the others.
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        if self.part.has_one_run() {
+            return Err(refused());
+        }
         reset_plan_states(Arc::clone(&self.input))
     }
 

@@ -23,6 +23,7 @@
 //! totals.rs      one aggregate without keys instead of several
 //! conditions.rs  what their conditions have in common
 //! find.rs        equal parts
+//! once.rs        rows that must be computed once
 //! part.rs        a part: its physical plan, its readers, its runs
 //! exec.rs        the operator that reads it
 //! log.rs         the rows of a partition, for readers that are apart
@@ -53,7 +54,8 @@
 //! filters that joins make while they run, does not cross a reader. A part has a join, an aggregate,
 //! a window or a DISTINCT, because scans cost less than keeping their rows. It is not a part of several
 //! inner joins, which [`join_order`](crate::joins::join_order) puts into the best order for each place.
-//! Nothing is shared that may differ between two readings, or that a recursive query runs again.
+//! Nothing is shared that may differ between two readings, or that a recursive query runs again. A plan
+//! with rows that must be computed once ([`mod@once`]) shares these alone.
 
 mod conditions;
 mod exec;
@@ -62,6 +64,7 @@ mod fusion;
 mod kept;
 mod log;
 mod numbered;
+mod once;
 mod part;
 mod similar;
 mod survey;
@@ -89,6 +92,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 
 use self::exec::SharedExec;
+use self::find::Divided;
+pub(crate) use self::once::{filters_once, is_once, once, rows_of_once};
 use self::part::Part;
 pub use self::similar::with_equal_parts;
 use crate::limits::stop::stoppable;
@@ -109,17 +114,36 @@ pub(crate) async fn planned(
     state: &SessionState,
     bound: usize,
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Some(divided) = once::divided(plan, bound)? {
+        let planned = with_parts(&divided, state).await?;
+        return planned.ok_or_else(once::refused);
+    }
+    if let Some(divided) = find::divided(plan, bound)?
+        && let Some(physical) = with_parts(&divided, state).await?
+    {
+        return Ok(physical);
+    }
+    state
+        .query_planner()
+        .create_physical_plan(plan, state)
+        .await
+}
+
+/// Creates the physical plans of parts, and of the plan that reads them; `None` if a part's physical
+/// plan has other names than its columns.
+async fn with_parts(
+    divided: &Divided,
+    state: &SessionState,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let planner = state.query_planner();
-    let Some(divided) = find::divided(plan, bound)? else {
-        return planner.create_physical_plan(plan, state).await;
-    };
     for (part, plan_of_part) in &divided.parts {
         let physical = planner.create_physical_plan(plan_of_part, state).await?;
         if !part.planned(stoppable(physical)?) {
-            return planner.create_physical_plan(plan, state).await;
+            return Ok(None);
         }
     }
-    planner.create_physical_plan(&divided.plan, state).await
+    let physical = planner.create_physical_plan(&divided.plan, state).await?;
+    Ok(Some(physical))
 }
 
 /// Shows the plan of each part as the input of one of its readers, in a plan that will run.

@@ -18,6 +18,7 @@ use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use parking_lot::Mutex;
 
 use super::log::Log;
+use super::once::refused;
 use crate::plans::operators::of_plan;
 
 /// A part of a plan that several operators read.
@@ -27,6 +28,8 @@ pub(super) struct Part {
     pub schema: DFSchemaRef,
     /// Bytes of rows that are kept in memory.
     bound: usize,
+    /// Whether a second run may return other rows, so that there must be none.
+    has_one_run: bool,
     plan: OnceLock<Arc<dyn ExecutionPlan>>,
     /// Operators that were planned to read it, of which the optimizer may drop some.
     planned: AtomicUsize,
@@ -67,6 +70,7 @@ impl Part {
             number,
             schema,
             bound,
+            has_one_run: false,
             plan: OnceLock::new(),
             planned: AtomicUsize::new(0),
             readers: AtomicUsize::new(0),
@@ -74,6 +78,19 @@ impl Part {
             statistics: OnceLock::new(),
             runs: Mutex::default(),
         }
+    }
+
+    /// Returns the part as one whose second run is an error.
+    pub(super) fn of_one_run(self) -> Self {
+        Self {
+            has_one_run: true,
+            ..self
+        }
+    }
+
+    /// Returns whether the part may be run once only.
+    pub(super) fn has_one_run(&self) -> bool {
+        self.has_one_run
     }
 
     /// Sets the physical plan. Returns whether it has the names of the part's columns, without which
@@ -172,6 +189,9 @@ impl Part {
             if let Some(member) = Member::of(log) {
                 return Ok((Arc::clone(&run.plan), member));
             }
+        }
+        if self.has_one_run && known.is_used {
+            return Err(refused());
         }
         let plan = match std::mem::replace(&mut known.is_used, true) {
             false => Arc::clone(plan),

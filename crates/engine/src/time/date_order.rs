@@ -46,7 +46,7 @@ pub(crate) fn read_dates(state: &mut SessionState, order: DateOrder) {
 }
 
 /// Returns the order of a state's options.
-pub(crate) fn order_of(options: &ConfigOptions) -> DateOrder {
+pub fn order_of(options: &ConfigOptions) -> DateOrder {
     let known = options.extensions.get::<ReadDates>();
     known.map_or(DateOrder::default(), |known| known.0)
 }

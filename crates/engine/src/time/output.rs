@@ -72,7 +72,7 @@ fn written(array: &ArrayRef, zone: Option<&str>) -> Result<StringArray> {
 /// # Errors
 ///
 /// Returns an error if `text` does.
-pub(crate) fn write_date(text: &mut impl Write, days: i32) -> std::fmt::Result {
+pub fn write_date(text: &mut impl Write, days: i32) -> std::fmt::Result {
     let (year, month, day) = date_of(days.into());
     // The year before 1 is 1 BC.
     let (year, era) = match year {

@@ -23,8 +23,23 @@ pub type Marks = BTreeMap<usize, String>;
 
 /// Types whose values are texts that are read, compared and shown in a way of their own. Parameters
 /// are cast to them.
-const READ: [&str; 10] = [
-    "bit", "cidr", "inet", "json", "jsonb", "macaddr", "pg_lsn", "timetz", "uuid", "varbit",
+const READ: [&str; 16] = [
+    "bit",
+    "cidr",
+    "daterange",
+    "inet",
+    "int4range",
+    "int8range",
+    "json",
+    "jsonb",
+    "macaddr",
+    "numrange",
+    "pg_lsn",
+    "timetz",
+    "tsrange",
+    "tstzrange",
+    "uuid",
+    "varbit",
 ];
 
 /// Further ones, whose names are those of their types in SQL.

@@ -108,6 +108,12 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         | oid::BIT
         | oid::VARBIT
         | oid::PG_LSN
+        | oid::INT4RANGE
+        | oid::INT8RANGE
+        | oid::NUMRANGE
+        | oid::TSRANGE
+        | oid::TSTZRANGE
+        | oid::DATERANGE
         | oid::TID => is_string(data_type),
         // Types whose binary form is their text (`pg_node_tree`, `xml`) or that have none here
         // (`aclitem`).
@@ -354,6 +360,8 @@ mod tests {
             ("box", 603),
             ("pg_snapshot", 5038),
             ("pg_lsn", 3220),
+            ("int4range", 3904),
+            ("daterange", 3912),
             ("tid", 27),
             ("char", 18),
             ("aclitem", 1033),

@@ -56,6 +56,12 @@ pub(crate) mod oid {
     pub(crate) const PG_NDISTINCT: u32 = 3361;
     pub(crate) const PG_DEPENDENCIES: u32 = 3402;
     pub(crate) const JSONB: u32 = 3802;
+    pub(crate) const INT4RANGE: u32 = 3904;
+    pub(crate) const NUMRANGE: u32 = 3906;
+    pub(crate) const TSRANGE: u32 = 3908;
+    pub(crate) const TSTZRANGE: u32 = 3910;
+    pub(crate) const DATERANGE: u32 = 3912;
+    pub(crate) const INT8RANGE: u32 = 3926;
     pub(crate) const REGNAMESPACE: u32 = 4089;
     pub(crate) const PG_MCV_LIST: u32 = 5017;
     pub(crate) const PG_SNAPSHOT: u32 = 5038;
@@ -124,6 +130,12 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
     ("regconfig", 3734, 4, 3735),
     ("regdictionary", 3769, 4, 3770),
     ("jsonb", oid::JSONB, -1, 3807),
+    ("int4range", oid::INT4RANGE, -1, 3905),
+    ("numrange", oid::NUMRANGE, -1, 3907),
+    ("tsrange", oid::TSRANGE, -1, 3909),
+    ("tstzrange", oid::TSTZRANGE, -1, 3911),
+    ("daterange", oid::DATERANGE, -1, 3913),
+    ("int8range", oid::INT8RANGE, -1, 3927),
     ("regnamespace", oid::REGNAMESPACE, 4, 4090),
     ("regrole", 4096, 4, 4097),
     ("regcollation", 4191, 4, 4192),

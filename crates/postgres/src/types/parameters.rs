@@ -31,6 +31,12 @@ pub(crate) fn arrow_of(type_oid: u32) -> Option<DataType> {
         | oid::BIT
         | oid::VARBIT
         | oid::PG_LSN
+        | oid::INT4RANGE
+        | oid::INT8RANGE
+        | oid::NUMRANGE
+        | oid::TSRANGE
+        | oid::TSTZRANGE
+        | oid::DATERANGE
         | oid::TID
         | oid::JSON
         | oid::JSONB => DataType::Utf8,

@@ -1,10 +1,10 @@
-//! Literals of types that sqlparser takes for names of columns, and operators of networks, which it
-//! reads as two.
+//! Literals of types that sqlparser takes for names of columns, and operators of networks and ranges,
+//! which it reads as several.
 //!
 //! ```text
 //! pg_lsn '0/0', inet '::1'     CAST('0/0' AS pg_lsn), CAST('::1' AS inet)
 //! pg_catalog.int4 '3'          CAST('3' AS pg_catalog.int4)
-//! x <<= y, x >>= y             operators of their own
+//! x <<= y, x -|- y             operators of their own
 //! ```
 
 use sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -13,8 +13,31 @@ use super::query::is_word;
 use crate::words::is_blank;
 
 /// The types. A column has none of these names before a text: PostgreSQL's aliases are not texts.
-const TYPES: [&str; 9] = [
-    "cidr", "inet", "macaddr", "oid", "pg_lsn", "regclass", "regproc", "regtype", "xid",
+const TYPES: [&str; 15] = [
+    "cidr",
+    "daterange",
+    "inet",
+    "int4range",
+    "int8range",
+    "macaddr",
+    "numrange",
+    "oid",
+    "pg_lsn",
+    "regclass",
+    "regproc",
+    "regtype",
+    "tsrange",
+    "tstzrange",
+    "xid",
+];
+
+/// The operators, with what sqlparser reads them as.
+const OPERATORS: [(&str, &[Token]); 5] = [
+    ("<<=", &[Token::ShiftLeft, Token::Eq]),
+    (">>=", &[Token::ShiftRight, Token::Eq]),
+    ("&<", &[Token::Ampersand, Token::Lt]),
+    ("&>", &[Token::Ampersand, Token::Gt]),
+    ("-|-", &[Token::Minus, Token::Pipe, Token::Minus]),
 ];
 
 /// Further ones. `path` is not among them: it precedes texts in `JSON_TABLE`.
@@ -35,7 +58,7 @@ const SCHEMA: &str = "pg_catalog";
 
 /// Writes these in sqlparser's words.
 pub(super) fn spelled(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let concerns = |token: &Token| is_type(token) || is_shift(token) || is_word(token, SCHEMA);
+    let concerns = |token: &Token| is_type(token) || is_sign(token) || is_word(token, SCHEMA);
     match tokens.iter().any(|token| concerns(&token.token)) {
         true => rewritten(&tokens),
         false => tokens,
@@ -47,8 +70,26 @@ fn is_type(token: &Token) -> bool {
     names.any(|name| is_word(token, name))
 }
 
-fn is_shift(token: &Token) -> bool {
-    matches!(token, Token::ShiftLeft | Token::ShiftRight)
+/// Returns whether a token is in one of the operators, and not in most queries.
+fn is_sign(token: &Token) -> bool {
+    matches!(
+        token,
+        Token::ShiftLeft | Token::ShiftRight | Token::Ampersand | Token::Pipe
+    )
+}
+
+/// Returns the operator that tokens begin with, and how many of them it has.
+fn operator(tokens: &[TokenWithSpan]) -> Option<(&'static str, usize)> {
+    OPERATORS.iter().find_map(|(symbol, parts)| {
+        let own = tokens.get(..parts.len())?;
+        let are_parts = own
+            .iter()
+            .zip(parts.iter())
+            .all(|(token, part)| token.token == *part);
+        let mut nexts = own.iter().zip(own.iter().skip(1));
+        let are_joined = nexts.all(|(token, next)| next.span.start == token.span.end);
+        (are_parts && are_joined).then_some((*symbol, parts.len()))
+    })
 }
 
 fn is_text(token: &Token) -> bool {
@@ -84,11 +125,21 @@ fn typed_text<'a>(
     is_text(&literal.token).then_some((name, literal, end))
 }
 
+/// Returns the last of so many tokens, and what is after them.
+fn split_after(
+    tokens: &[TokenWithSpan],
+    count: usize,
+) -> Option<(&TokenWithSpan, &[TokenWithSpan])> {
+    let (own, end) = tokens.split_at_checked(count)?;
+    Some((own.last()?, end))
+}
+
 fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 8);
     let mut before: Option<&Token> = None;
     let mut rest = tokens;
     while let Some((token, after)) = rest.split_first() {
+        let own = operator(rest);
         rest = after;
         let literal = match before.is_some_and(precedes_name) {
             true => None,
@@ -107,20 +158,15 @@ fn rewritten(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
             rest = end;
             continue;
         }
-        let equals = after
-            .first()
-            .filter(|next| next.token == Token::Eq && next.span.start == token.span.end);
-        if let (true, Some(equals)) = (is_shift(&token.token), equals) {
-            let symbol = match token.token {
-                Token::ShiftLeft => "<<=",
-                _ => ">>=",
-            };
+        if let Some((symbol, count)) = own
+            && let Some((last, end)) = split_after(after, count - 1)
+        {
             let mut operator = token.clone();
             operator.token = Token::CustomBinaryOperator(symbol.to_owned());
-            operator.span.end = equals.span.end;
+            operator.span.end = last.span.end;
             out.push(operator);
-            rest = after.get(1..).unwrap_or_default();
-            before = Some(&equals.token);
+            before = Some(&last.token);
+            rest = end;
             continue;
         }
         if !is_blank(&token.token) {

@@ -422,7 +422,10 @@ fn ones(bytes: &[u8]) -> i64 {
 
 fn outside(index: i64, length: usize) -> Error {
     let last = i64::try_from(length).unwrap_or(i64::MAX) - 1;
-    wrong(format!("index {index} out of valid range, 0..{last}"))
+    Error::new(
+        Code::ArraySubscript,
+        format!("index {index} out of valid range, 0..{last}"),
+    )
 }
 
 fn place(index: i64, length: usize) -> Result<usize, Error> {

@@ -1,11 +1,14 @@
 //! `upper`, `lower` and `initcap` as in PostgreSQL, where each character becomes one: `upper('ß')`
 //! is `ß`, and the engine's `SS`. Texts in ASCII are the engine's.
+//!
+//! `upper` and `lower` of a range are its bounds. They have the type of these here; a rule of ranges
+//! makes the calls what they are.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::functions::string::{lower, upper};
@@ -16,6 +19,8 @@ use datafusion::logical_expr::{
 };
 use lakegate_engine::{bounded, stop};
 use lakegate_functions::{lower_letter, upper_letter};
+
+use super::ranges::RangeType;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
@@ -104,7 +109,12 @@ impl ScalarUDFImpl for Letters {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        self.inner.return_field_from_args(args)
+        let argument = args.arg_fields.first();
+        let range = argument.and_then(|field| RangeType::of_field(field));
+        match range.filter(|_| self.kind != Kind::Initial) {
+            Some(of) => Ok(Arc::new(Field::new(self.name(), of.bound_type(), true))),
+            None => self.inner.return_field_from_args(args),
+        }
     }
 
     fn is_strict(&self) -> bool {

@@ -26,6 +26,7 @@ mod marks;
 mod networks;
 mod oid_lists;
 mod percentiles;
+mod ranges;
 mod recursive_types;
 mod refused_casts;
 mod refused_operators;
@@ -59,15 +60,15 @@ pub(super) use json::{ROW as JSON_ROW, planner as json_operators};
 pub(crate) use json::{
     key_of as json_key_of, rule as json_comparisons, subscripts as json_subscripts,
 };
-pub(super) use keyed::planner as typed_text_operators;
 pub(crate) use keyed::{
     extremes_planner, extremes_rule, key_of as typed_text_key_of, rule as typed_texts,
 };
+pub(super) use keyed::{input_of, planner as typed_text_operators};
 pub(super) use log_positions::LSN_IN;
 pub(super) use marks::INPUTS;
-pub(super) use networks::OVERLAP as NETWORKS_OVERLAP;
 pub use networks::network_text;
 pub(super) use percentiles::{DESCENDING, PERCENTILE};
+pub use ranges::{RangeBound, RangeNumber, RangePoint, RangeType, RangeValue};
 pub(crate) use recursive_types::rule as recursive_types;
 pub use refused_casts::accepted as accepted_casts;
 pub(crate) use refused_casts::rule as refused_casts;
@@ -102,6 +103,7 @@ static SHARED: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     udfs.push(column_size::function());
     udfs.push(slices::function());
     udfs.push(percentiles::percentile());
+    udfs.extend(ranges::all());
     udfs.push(joined::joined());
     udfs.extend(bytes::functions());
     udfs.extend(json::functions());

@@ -80,13 +80,23 @@ const OBJECT: &str = "oid";
 const ARRAY: &str = "array";
 
 /// Types without casts to types other than text.
-const ALONE: [&str; 3] = ["bytea", "macaddr", "uuid"];
+const ALONE: [&str; 9] = [
+    "bytea",
+    "daterange",
+    "int4range",
+    "int8range",
+    "macaddr",
+    "numrange",
+    "tsrange",
+    "tstzrange",
+    "uuid",
+];
 
 const INT4: i64 = 23;
 const NUMERIC: i64 = 1700;
 
 /// Functions that read their argument as a value of a type: the dialect writes them for casts.
-const READERS: [(&str, &str); 21] = [
+const READERS: [(&str, &str); 27] = [
     ("bytea_in", "bytea"),
     ("regclass_in", "regclass"),
     ("regcollation_in", "regcollation"),
@@ -101,11 +111,17 @@ const READERS: [(&str, &str); 21] = [
     (VARBIT_CAST, "varbit"),
     ("$bit_in", "bit"),
     ("$cidr_in", "cidr"),
+    ("$daterange_in", "daterange"),
     ("$inet_in", "inet"),
+    ("$int4range_in", "int4range"),
+    ("$int8range_in", "int8range"),
     ("$json_in", "json"),
     ("$jsonb_in", "jsonb"),
     ("$macaddr_in", "macaddr"),
+    ("$numrange_in", "numrange"),
     ("$oid_in", "oid"),
+    ("$tsrange_in", "tsrange"),
+    ("$tstzrange_in", "tstzrange"),
     ("$uuid_in", "uuid"),
     ("$varbit_in", "varbit"),
 ];

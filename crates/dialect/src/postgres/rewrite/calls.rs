@@ -17,6 +17,7 @@
 //! float8(x), text(x)                (x)::double precision, (x)::text
 //! timestamptz(x), jsonb(x)          x::timestamptz, x::jsonb
 //! pg_table_size('t')                pg_table_size('t'::regclass)
+//! numrange(1.50, x)                 numrange('1.50', x)
 //! pg_lsn(x)                         $pg_lsn_in((x)::text)
 //! is_normalized(x, 'NFD')           ((x) = normalize(x, 'NFD'))
 //! bit_length(x)                     $bit_length(x)
@@ -91,6 +92,16 @@ pub(super) fn call(name: &str, args: &[Expr]) -> Result<Option<Expr>, Error> {
         ) => {
             return Err(Error::not_supported(format!("{name} is not supported"))
                 .with_hint("name the columns: jsonb_to_recordset(x) AS t (a int, b text)"));
+        }
+        // Numbers keep the digits that they are written with.
+        ("numrange", [lower, upper, flags @ ..]) => {
+            let bound = |arg: &Expr| match casts::number_text(arg) {
+                Some(number) => build::text(number),
+                None => arg.clone(),
+            };
+            let mut args = vec![bound(lower), bound(upper)];
+            args.extend(flags.iter().cloned());
+            Some(build::call(name, args))
         }
         ("pg_lsn", [x]) => {
             let text = cast(nested(x.clone()), DataType::Text);

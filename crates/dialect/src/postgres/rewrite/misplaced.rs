@@ -177,7 +177,7 @@ impl Visitor for Calls {
 }
 
 /// Returns an error about a call, with its place.
-fn named(code: Code, message: String, name: &ObjectName) -> Error {
+pub(super) fn named(code: Code, message: String, name: &ObjectName) -> Error {
     at(Error::new(code, message), name)
 }
 
@@ -266,13 +266,13 @@ fn within_aggregate(argument: &Expr) -> ControlFlow<Error> {
     })
 }
 
-fn is_aggregate(function: &Function) -> bool {
+pub(super) fn is_aggregate(function: &Function) -> bool {
     function.over.is_none()
         && last_part(&function.name).is_some_and(|name| FunctionKinds::of(&name).is_aggregate())
 }
 
 /// Returns the tables of the columns that the arguments of a call name; `None` of one without a table.
-fn columns_of(function: &Function) -> impl Iterator<Item = Option<String>> {
+pub(super) fn columns_of(function: &Function) -> impl Iterator<Item = Option<String>> {
     let mut found = Vec::new();
     for argument in arguments(function) {
         let _ = walk_own_expressions(argument, |part| {

@@ -48,7 +48,7 @@
 //! make_date(2024, day => 2, month => 1)    make_date(2024, 1, 2)
 //! mode() WITHIN GROUP (ORDER BY x)         see ordered_sets.rs
 //! string_agg(x, y)                         "$joined"(array_agg(x), array_agg(y)); see joined.rs
-//! a && b, a ^@ b                           array_has_any(a, b), starts_with(a, b)
+//! a ^@ b                                   starts_with(a, b)
 //! current_query()                          (SELECT query FROM pg_catalog.pg_stat_activity WHERE …)
 //! … EXCEPT SELECT a.x, b.x FROM a, b       … EXCEPT SELECT * FROM (SELECT a.x, b.x FROM a, b) AS "operand 2"
 //! now()::time(3), '1e400'::float8          see number_casts.rs
@@ -102,6 +102,7 @@ mod operands;
 mod order_keys;
 mod ordered_sets;
 mod outer_aggregates;
+mod outer_groups;
 mod outer_names;
 mod outputs;
 mod overlaps;
@@ -190,6 +191,8 @@ pub fn rewrite(
         array_types::rewrite(statement);
         prefixes::mend(statement);
         outer_aggregates::rewrite(statement);
+        outer_groups::rewrite(statement)?;
+        outer_aggregates::check(statement)?;
         activity::rewrite(statement)?;
     }
     distinct_sets::rewrite(statement)?;

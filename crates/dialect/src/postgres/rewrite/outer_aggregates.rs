@@ -6,16 +6,22 @@
 //!     SELECT y, (max(x) + y) AS z FROM o GROUP BY y
 //! ```
 //!
-//! The engine refuses those of subqueries with a FROM.
+//! Those of subqueries with a FROM are the next rule's ([`outer_groups`](super::outer_groups)). What it
+//! leaves in a WHERE is refused here, because the engine's error would be about the subquery's own
+//! functions.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, Statement, VisitorMut,
+    Expr, Function, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, Statement, Visitor,
+    VisitorMut,
 };
-use lakegate_sql::walk::{walk_expressions, walk_mut};
+use lakegate_error::{Code, Error};
+use lakegate_sql::walk::{walk, walk_expressions, walk_mut, walk_own_expressions};
 
-use super::{build, last_part};
+use super::conditions::names;
+use super::{build, last_part, misplaced};
 use crate::postgres::output_names::{UNNAMED, item_name};
 
 /// The aggregate functions of PostgreSQL.
@@ -56,6 +62,59 @@ const AGGREGATES: [&str; 30] = [
 pub(super) fn rewrite(statement: &mut Statement) {
     // The visitor never breaks.
     let _ = walk_mut(statement, &mut Subqueries);
+}
+
+/// Refuses aggregate functions of outer columns in the WHERE of a subquery.
+///
+/// # Errors
+///
+/// There is one.
+pub(super) fn check(statement: &Statement) -> Result<(), Error> {
+    match walk(statement, &mut Conditions { outer: Vec::new() }) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+struct Conditions {
+    /// The names of the tables of the SELECTs around the visitor.
+    outer: Vec<BTreeSet<String>>,
+}
+
+impl Visitor for Conditions {
+    type Break = Error;
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Error> {
+        let own = names(&select.from);
+        if let Some(condition) = &select.selection {
+            let is_outer = |table: Option<String>| {
+                table.is_some_and(|table| {
+                    let mut outer = self.outer.iter();
+                    !own.contains(&table) && outer.any(|tables| tables.contains(&table))
+                })
+            };
+            walk_own_expressions(condition, |part| match part {
+                Expr::Function(call) if misplaced::is_aggregate(call) => {
+                    let mut tables = misplaced::columns_of(call).peekable();
+                    if tables.peek().is_none() || !tables.all(is_outer) {
+                        return ControlFlow::Continue(());
+                    }
+                    let message = "an aggregate function over outer columns alone is not supported in the WHERE of this \
+                                   subquery: it is one of the outer query";
+                    let message = message.to_owned();
+                    ControlFlow::Break(misplaced::named(Code::NotSupported, message, &call.name))
+                }
+                _ => ControlFlow::Continue(()),
+            })?;
+        }
+        self.outer.push(own);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, _: &Select) -> ControlFlow<Error> {
+        self.outer.pop();
+        ControlFlow::Continue(())
+    }
 }
 
 struct Subqueries;
@@ -151,6 +210,26 @@ fn reads_columns(expr: &Expr) -> bool {
 mod tests {
     use super::super::testing::with_statement;
     use super::*;
+
+    #[test]
+    fn aggregates_of_outer_columns_in_where_are_refused() {
+        let is_refused = |sql: &str| {
+            let mut refused = false;
+            with_statement(sql, |statement| refused = check(statement).is_err());
+            refused
+        };
+        assert!(is_refused(
+            "SELECT (SELECT 1 FROM u WHERE u.k = sum(o.x)) FROM o GROUP BY o.y + 1"
+        ));
+        for sql in [
+            "SELECT (SELECT 1 FROM u WHERE u.k = sum(u.x)) FROM o",
+            "SELECT (SELECT 1 FROM u WHERE u.k = count(*)) FROM o",
+            "SELECT (SELECT 1 FROM u WHERE u.k = sum(z.x)) FROM o",
+            "SELECT (SELECT 1 FROM u WHERE u.k = (SELECT sum(u.x) FROM v)) FROM o",
+        ] {
+            assert!(!is_refused(sql), "{sql}");
+        }
+    }
 
     fn rewritten(sql: &str) -> String {
         with_statement(sql, rewrite)

@@ -13,8 +13,10 @@ use datafusion::logical_expr::{
 use super::domain::Domain;
 use super::{grouping_sets, numbered, outer_columns, refused, single_value};
 use crate::plans::expressions;
+use crate::shared::{once, rows_of_once};
 
 /// A plan that is bound to its domain.
+#[derive(Clone)]
 pub(super) struct Bound {
     pub plan: LogicalPlan,
     /// The domain's columns in the plan.
@@ -63,6 +65,8 @@ pub(super) struct Binder<'a> {
     beyond: bool,
     /// The number of the last generated name.
     pub(super) names: usize,
+    /// Rows that are computed once, by the numbers of their nodes.
+    once: Vec<(u64, Bound)>,
 }
 
 impl<'a> Binder<'a> {
@@ -79,6 +83,7 @@ impl<'a> Binder<'a> {
             copies: 0,
             beyond: !expressions::has(plan, raises)?,
             names: 0,
+            once: Vec::new(),
         })
     }
 
@@ -177,6 +182,20 @@ impl<'a> Binder<'a> {
         known.position(|(known, _)| known == column)
     }
 
+    /// Binds rows that are computed once. All copies of their node become copies of another one.
+    fn bind_once(&mut self, number: u64, rows: LogicalPlan) -> Result<Bound> {
+        if let Some((_, known)) = self.once.iter().find(|(known, _)| *known == number) {
+            return Ok(known.clone());
+        }
+        let bound = bind(self, rows)?;
+        let bound = Bound {
+            plan: once(bound.plan),
+            ..bound
+        };
+        self.once.push((number, bound.clone()));
+        Ok(bound)
+    }
+
     /// Returns a name that the plan does not have yet.
     pub(super) fn next(&mut self, what: &str) -> String {
         self.names += 1;
@@ -195,12 +214,8 @@ pub(super) fn own_columns(plan: &LogicalPlan) -> Vec<Expr> {
 
 /// Returns whether a plan is what a SELECT without FROM reads: one row without columns.
 fn is_one_row(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::EmptyRelation(empty) => {
-            empty.produce_one_row && empty.schema.fields().is_empty()
-        }
-        _ => false,
-    }
+    matches!(plan, LogicalPlan::EmptyRelation(empty)
+        if empty.produce_one_row && empty.schema.fields().is_empty())
 }
 
 /// Returns the rows of `plan` for each value of the domain, with the domain's columns.
@@ -221,6 +236,9 @@ pub(super) fn bind(binder: &mut Binder<'_>, plan: LogicalPlan) -> Result<Bound> 
             columns,
             first,
         });
+    }
+    if let Some((number, rows)) = rows_of_once(&plan) {
+        return binder.bind_once(number, rows.clone());
     }
     match plan {
         LogicalPlan::Filter(filter) => bind_filter(binder, filter),

@@ -1,7 +1,7 @@
 //! The values of the outer columns that a subquery reads.
 
 use arrow::datatypes::DataType;
-use datafusion::common::tree_node::TreeNode;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ExprSchema, JoinType, Result};
 use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
 use datafusion::logical_expr::utils::split_conjunction;
@@ -13,6 +13,7 @@ use datafusion::logical_expr::{
 use super::{outer_columns, refused};
 use crate::limits::complexity::check_nodes;
 use crate::plans::expressions;
+use crate::shared::is_once;
 
 /// The distinct values of the outer columns that a subquery reads, or all of the outer rows.
 pub(super) struct Domain {
@@ -97,6 +98,11 @@ impl Domain {
         self.outer.is_empty()
     }
 
+    /// Returns whether two readings of the outer rows may return different values.
+    pub(super) fn may_differ(&self) -> bool {
+        self.plan.is_none() && !self.is_empty()
+    }
+
     /// Returns the plan of the values.
     ///
     /// # Errors
@@ -106,8 +112,7 @@ impl Domain {
         match &self.plan {
             Some(plan) => Ok(plan.clone()),
             None => refused(
-                "a correlated subquery reads a column whose values may differ from one reading to the next: one of a volatile \
-                 function, or of an aggregate, a window or a LIMIT that depends on the order of rows",
+                "a correlated subquery reads values that may differ from one reading of the outer rows to the next",
             ),
         }
     }
@@ -375,12 +380,18 @@ fn has_subquery(expr: &Expr) -> bool {
 
 /// Returns whether each reading of a plan returns the same rows.
 fn is_exact(plan: &LogicalPlan) -> Result<bool> {
-    if expressions::has(plan, Expr::is_volatile_node)? {
-        return Ok(false);
-    }
     let mut exact = true;
     plan.apply_with_subqueries(|node| {
+        if is_once(node) {
+            return Ok(TreeNodeRecursion::Jump);
+        }
+        let mut is_volatile = false;
+        node.apply_expressions(|expr| {
+            is_volatile |= expr.is_volatile();
+            Ok(TreeNodeRecursion::Continue)
+        })?;
         exact = match node {
+            _ if is_volatile => false,
             LogicalPlan::Limit(limit) => sorts_all(&limit.input),
             LogicalPlan::Distinct(Distinct::On(_)) => false,
             LogicalPlan::Sort(sort) => sort.fetch.is_none() || sorts_all(node),

@@ -7,7 +7,7 @@ use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, Subq
 
 use super::bind::{Binder, bind};
 use super::domain::Domain;
-use super::{Rewriter, columns_of, engine, keys, named, outer_columns, refuse_volatile};
+use super::{Rewriter, Target, columns_of, engine, keys, named, outer_columns};
 
 impl Rewriter {
     pub(super) fn lateral_join(&mut self, join: Join) -> Result<LogicalPlan> {
@@ -21,12 +21,10 @@ impl Rewriter {
         if join.join_type == JoinType::Inner && is_row_by_row(plan)? {
             return self.beside_rows(&join, plan, alias.as_ref());
         }
-        refuse_volatile(plan)?;
-        let domain = Domain::of(plan, &join.left, self.next())?;
         let schema = Arc::clone(&join.schema);
         let own: Vec<Column> = plan.schema().columns();
-        let mut binder = Binder::new(&domain, plan)?;
-        let bound = bind(&mut binder, plan.clone())?;
+        let mut target = Target::new(Arc::unwrap_or_clone(join.left));
+        let (bound, domain) = self.bound(plan.clone(), &mut target, true)?;
         let columns: Vec<Expr> = named(&bound.columns, &domain)
             .chain(own.into_iter().map(Expr::Column))
             .collect();
@@ -43,16 +41,16 @@ impl Rewriter {
         let keys = (outer, inner.collect::<Vec<_>>());
         let on = join.on.into_iter().map(|(left, right)| left.eq(right));
         let filter = on.chain(join.filter).reduce(Expr::and);
-        let left = LogicalPlanBuilder::from(Arc::unwrap_or_clone(join.left));
-        left.join_detailed(
-            right,
-            join.join_type,
-            keys,
-            filter,
-            NullEquality::NullEqualsNull,
-        )?
-        .project(columns_of(&schema))?
-        .build()
+        LogicalPlanBuilder::from(target.joined)
+            .join_detailed(
+                right,
+                join.join_type,
+                keys,
+                filter,
+                NullEquality::NullEqualsNull,
+            )?
+            .project(columns_of(&schema))?
+            .build()
     }
 
     /// Joins the subquery with the outer rows themselves instead of their values: no row is lost or

@@ -23,8 +23,9 @@
 //!
 //! The domain is a second reading of the outer rows. It may have more values than the rows, which
 //! then match no row, but not fewer: expressions that may differ between two readings are left out
-//! or refused ([`domain`]). A subquery whose filter equates all outer columns with its own columns
-//! needs no domain ([`bind`]), nor does one without a table ([`inline`]).
+//! ([`domain`]). Where that cannot be, the outer rows are computed once for both readers
+//! ([`once`](fn@crate::shared::once)). A subquery whose filter equates all outer columns with its own
+//! columns needs no domain ([`bind`]), nor does one without a table ([`inline`]).
 
 mod bind;
 mod counts;
@@ -41,6 +42,7 @@ mod places;
 mod recursive;
 mod sides;
 mod single_value;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -60,6 +62,7 @@ use lakegate_error::{Code, Error};
 pub(crate) use optional::OptionalValues;
 use places::Place;
 use single_value::single_value;
+use target::Target;
 
 use crate::limits::complexity::check_nodes;
 use crate::plans::expressions::{self, subquery_of};
@@ -90,23 +93,6 @@ const VALUE: &str = "__subquery_value";
 struct Rewriter {
     /// The number of the last generated name.
     names: usize,
-}
-
-/// The rows that subqueries are joined with.
-struct Target {
-    /// The outer rows, from which domains are taken.
-    rows: LogicalPlan,
-    /// The same rows with the values of subqueries.
-    joined: LogicalPlan,
-}
-
-impl Target {
-    fn new(rows: LogicalPlan) -> Self {
-        Self {
-            joined: rows.clone(),
-            rows,
-        }
-    }
 }
 
 impl Rewriter {
@@ -194,7 +180,7 @@ impl Rewriter {
         }
         let at_most_one = gives_one_row(&subquery.subquery)?;
         let plan = Arc::unwrap_or_clone(subquery.subquery);
-        let (bound, domain) = self.bound(plan, &target.rows, at_most_one)?;
+        let (bound, domain) = self.bound(plan, target, at_most_one)?;
         let value = Expr::Column(Column::from(
             bound.plan.schema().qualified_field(bound.first),
         ));
@@ -221,7 +207,7 @@ impl Rewriter {
             });
         }
         let plan = rows_alone(Arc::unwrap_or_clone(subquery.subquery))?;
-        let (bound, domain) = self.bound(plan, &target.rows, true)?;
+        let (bound, domain) = self.bound(plan, target, true)?;
         let groups: Vec<Expr> = bound.columns.iter().cloned().map(Expr::Column).collect();
         let plan = LogicalPlanBuilder::from(bound.plan);
         let columns = named(&bound.columns, &domain);
@@ -245,29 +231,36 @@ impl Rewriter {
     fn bound(
         &mut self,
         plan: LogicalPlan,
-        rows: &LogicalPlan,
+        target: &mut Target,
         may_be_many: bool,
     ) -> Result<(Bound, Domain)> {
-        let domain = Domain::of(&plan, rows, self.next())?;
-        let bound = match domain.is_empty() {
-            true => Bound {
+        let mut domain = Domain::of(&plan, &target.rows, self.next())?;
+        if domain.is_empty() {
+            let bound = Bound {
                 plan,
                 columns: vec![],
                 first: 0,
-            },
-            false => {
-                refuse_volatile(&plan)?;
-                let binder = Binder::new(&domain, &plan)?;
-                let mut binder = match may_be_many {
-                    true => binder,
-                    false => binder.of_one_row(),
-                };
-                let bound = bind(&mut binder, plan)?;
-                check_nodes(&bound.plan)?;
-                bound
-            }
-        };
+            };
+            return Ok((bound, domain));
+        }
+        refuse_volatile(&plan)?;
+        // Not each subquery reads the domain.
+        if domain.may_differ() && bound_to(&domain, plan.clone(), may_be_many).is_err() {
+            target.compute_once();
+            domain = Domain::of(&plan, &target.rows, self.next())?;
+        }
+        let bound = bound_to(&domain, plan, may_be_many)?;
         Ok((bound, domain))
+    }
+
+    /// Returns the domain of those `columns` that the rows of `target` have, for its own plan.
+    fn domain_of(&mut self, columns: &[Column], target: &mut Target) -> Result<Domain> {
+        let domain = Domain::of_columns(columns, &target.rows, self.next())?;
+        if !domain.may_differ() {
+            return Ok(domain);
+        }
+        target.compute_once();
+        Domain::of_columns(columns, &target.rows, self.next())
     }
 
     /// Joins rows with a plan of the domain's columns and a value, and returns the value.
@@ -290,6 +283,18 @@ impl Rewriter {
         target.joined = joined.build()?;
         Ok(Expr::Column(Column::new(Some(alias), VALUE)))
     }
+}
+
+/// Binds a subquery to a domain that is not empty. `may_be_many`: as of [`Rewriter::bound`].
+fn bound_to(domain: &Domain, plan: LogicalPlan, may_be_many: bool) -> Result<Bound> {
+    let binder = Binder::new(domain, &plan)?;
+    let mut binder = match may_be_many {
+        true => binder,
+        false => binder.of_one_row(),
+    };
+    let bound = bind(&mut binder, plan)?;
+    check_nodes(&bound.plan)?;
+    Ok(bound)
 }
 
 /// Returns the columns that outer rows and a plan over their domain are joined by.

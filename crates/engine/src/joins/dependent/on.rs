@@ -110,11 +110,9 @@ impl Rewriter {
                 );
             }
         };
-        let number = self.next();
-        let of_kept = Domain::of_columns(asked, &kept.rows, number)?;
-        let number = self.next();
-        let of_lacking = Domain::of_columns(asked, &lacking.rows, number)?;
-        let alias = format!("__pairs_{number}");
+        let of_kept = self.domain_of(asked, kept)?;
+        let of_lacking = self.domain_of(asked, lacking)?;
+        let alias = format!("__pairs_{}", self.next());
         // The columns keep their own names, so that the condition finds them.
         let rows = LogicalPlanBuilder::from(of_kept.plan()?)
             .cross_join(of_lacking.plan()?)?

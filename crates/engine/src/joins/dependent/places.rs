@@ -170,12 +170,12 @@ impl Rewriter {
     }
 
     fn aggregate(&mut self, aggregate: Aggregate) -> Result<LogicalPlan> {
-        if aggregate
-            .group_expr
-            .iter()
-            .any(|key| matches!(key, Expr::GroupingSet(_)))
-        {
-            return refused("a subquery beside GROUPING SETS, ROLLUP or CUBE is not supported");
+        let has_sets = (aggregate.group_expr.iter()).any(|key| matches!(key, Expr::GroupingSet(_)));
+        let rows = aggregate.input.schema();
+        if has_sets && Place::Elsewhere.wants_one(&aggregate.group_expr, rows)? {
+            return refused(
+                "a subquery in a key of GROUPING SETS, ROLLUP or CUBE is not supported",
+            );
         }
         let mut target = Target::new(Arc::unwrap_or_clone(aggregate.input));
         let mut all = |exprs: Vec<Expr>| -> Result<Vec<Expr>> {

@@ -225,3 +225,21 @@ async fn recursive_queries_run_for_each_outer_row() {
         assert_eq!(rows(sql).await.unwrap(), expected, "{sql}");
     }
 }
+
+#[tokio::test]
+async fn outer_rows_that_may_differ_are_computed_once() {
+    let of = |value: &str, condition: &str| {
+        format!(
+            "SELECT s.k, (SELECT count(*) FROM u WHERE {condition}) FROM (SELECT k, {value} AS m FROM t GROUP BY k) s"
+        )
+    };
+    for value in ["avg(a)", "sum(a * 0.5)", "random()"] {
+        let plan = plan(&of(value, "u.x > s.m")).await.unwrap();
+        assert!(plan.matches("Once").count() > 1, "{plan}");
+    }
+    // Each reading has the same values, or there is one reading.
+    for sql in [of("max(a)", "u.x > s.m"), of("avg(a)", "u.k = s.k")] {
+        let plan = plan(&sql).await.unwrap();
+        assert!(!plan.contains("Once"), "{plan}");
+    }
+}

@@ -90,13 +90,14 @@ fn makes_keyed(function: &str) -> bool {
         || function.contains("timetz")
         || function.contains("net")
         || function.contains("lsn")
+        || function.contains("range")
         || matches!(
             function,
             "$cidr_in" | "$tid_in" | "broadcast" | "hostmask" | "set_masklen" | time::AGE
         )
         || matches!(
             function,
-            "generate_series" | "range" | "regexp_match" | "map_keys" | "map_values" | "flatten"
+            "generate_series" | "regexp_match" | "map_keys" | "map_values" | "flatten"
         )
 }
 

@@ -1,6 +1,7 @@
 //! Plans with shared parts.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 mod logs;
+mod one_run;
 mod totals;
 
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};

@@ -149,7 +149,7 @@ fn of_texts(job: Job, args: &[Cell<'static>]) -> Answer {
         None => {
             if !first.len().is_multiple_of(2) {
                 return Err(Error::new(
-                    Code::InvalidParameter,
+                    Code::ArraySubscript,
                     "array must have even number of elements",
                 ));
             }

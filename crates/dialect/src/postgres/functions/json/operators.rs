@@ -15,7 +15,7 @@ use lakegate_error::{Code, Error};
 
 use super::{functions, is_jsonb, order};
 use crate::postgres::functions::coalesce::ARRAY;
-use crate::postgres::functions::keyed::{OF_ONE_TYPE, is_parameter, results_of, written};
+use crate::postgres::functions::keyed::{OF_ONE_TYPE, is_parameter, is_range, results_of, written};
 
 /// Aggregate functions that return one of the values.
 const OF_ROWS: [&str; 4] = ["any_value", "first_value", "last_value", "nth_value"];
@@ -165,6 +165,9 @@ fn check_scalars(expr: &RawBinaryExpr, schema: &DFSchema) -> Result<()> {
         BinaryOperator::ArrowAt => "<@",
         _ => return Ok(()),
     };
+    if is_range(&expr.left, schema) || is_range(&expr.right, schema) {
+        return Ok(());
+    }
     let types = (expr.left.get_type(schema), expr.right.get_type(schema));
     let (Ok(of_left), Ok(of_right)) = types else {
         return Ok(());

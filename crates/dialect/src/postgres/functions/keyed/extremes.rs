@@ -93,7 +93,7 @@ fn has_extremes(of: Keyed) -> bool {
         // That of a `cidr` is an `inet`.
         Keyed::Cidr | Keyed::MacAddress => false,
         Keyed::Value(_) => false,
-        Keyed::Bit | Keyed::VarBit => false,
+        Keyed::Bit | Keyed::VarBit | Keyed::Range(_) => false,
     }
 }
 

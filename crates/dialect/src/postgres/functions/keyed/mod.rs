@@ -1,11 +1,13 @@
 //! Types whose values are texts here, but are read, compared and combined in a way of their own:
-//! `timetz`, `inet`, `pg_lsn`, `bit` and similar ones. Fields of these types are marked with them.
+//! `timetz`, `inet`, `pg_lsn`, `bit`, ranges and similar ones. Fields of these types are marked with
+//! them.
 //!
 //! ```text
 //! text_types.rs   functions that read, compare and choose values, except those of timetz
 //! rule.rs         comparisons other than operators, CASE, casts, refusals
 //! planner.rs      operators
 //! bits.rs         operators, casts and calls of bit strings
+//! ranges.rs       operators and calls of ranges
 //! uncompared.rs   refusals of what needs comparisons of types that have none
 //! extremes.rs     min and max
 //! ```
@@ -15,6 +17,7 @@
 mod bits;
 mod extremes;
 mod planner;
+mod ranges;
 mod rule;
 mod text_types;
 mod uncompared;
@@ -31,6 +34,7 @@ pub(crate) use self::extremes::{planner as extremes_planner, rule as extremes_ru
 pub(in crate::postgres) use self::planner::planner;
 pub(crate) use self::rule::rule;
 pub(super) use self::text_types::functions;
+use super::ranges::RangeType;
 use super::timetz;
 use super::value_types::{self, ValueType};
 use crate::postgres::cell::PG_TYPE;
@@ -51,10 +55,11 @@ enum Keyed {
     RowPlace,
     Bit,
     VarBit,
+    Range(RangeType),
 }
 
 /// All but those with an entry in a table.
-const ALL: [Keyed; 8] = [
+const ALL: [Keyed; 14] = [
     Keyed::Timetz,
     Keyed::Inet,
     Keyed::Cidr,
@@ -63,6 +68,12 @@ const ALL: [Keyed; 8] = [
     Keyed::RowPlace,
     Keyed::Bit,
     Keyed::VarBit,
+    Keyed::Range(RangeType::Int4),
+    Keyed::Range(RangeType::Int8),
+    Keyed::Range(RangeType::Num),
+    Keyed::Range(RangeType::Ts),
+    Keyed::Range(RangeType::Tstz),
+    Keyed::Range(RangeType::Date),
 ];
 
 /// What a function of a type does.
@@ -91,6 +102,7 @@ impl Keyed {
             Self::RowPlace => "tid",
             Self::Bit => "bit",
             Self::VarBit => "varbit",
+            Self::Range(of) => of.name(),
         }
     }
 
@@ -176,9 +188,19 @@ pub(crate) fn key_of(field: &Field) -> Option<Arc<ScalarUDF>> {
     Some(of.function(Act::Key))
 }
 
+/// Returns the function that reads a text as a value of a type.
+pub(in crate::postgres) fn input_of(of: &'static ValueType) -> Arc<ScalarUDF> {
+    Keyed::Value(of).function(Act::In)
+}
+
 /// Returns whether a field is one of bit strings.
 pub(super) fn is_bits(field: &Field) -> bool {
     Keyed::of_field(field).is_some_and(Keyed::is_bits)
+}
+
+/// Returns whether an expression is a range.
+pub(super) fn is_range(expr: &Expr, schema: &DFSchema) -> bool {
+    matches!(of_expr(expr, schema), Some(Keyed::Range(_)))
 }
 
 /// Returns the type of an expression, if it is one of these.
@@ -299,6 +321,7 @@ fn type_name(expr: &Expr, schema: &DFSchema) -> &'static str {
         (None, Ok(DataType::Date32)) => "date",
         (None, Ok(DataType::Interval(_))) => "interval",
         (None, Ok(of)) if of.is_integer() => "integer",
+        (None, Ok(of)) if of.is_decimal() => "numeric",
         _ => "another type",
     }
 }

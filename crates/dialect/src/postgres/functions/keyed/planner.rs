@@ -1,16 +1,17 @@
 //! Operators of these types: comparisons by keys, sums of times and intervals, networks, distances in
-//! the log, and bit strings.
+//! the log, bit strings, and ranges. `&&` is that of arrays if it is none of networks or ranges.
 
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
+use datafusion::functions_nested::expr_fn::array_has_any;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, binary_expr};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use lakegate_error::Error;
 use std::sync::Arc;
 
-use super::{Keyed, bits, check_beside, keys, of_expr, text_types, written};
+use super::{Keyed, bits, check_beside, keys, of_expr, ranges, text_types, written};
 use crate::postgres::functions::{log_positions, networks, timetz};
 
 /// Plans an operator as a call if one of its operands is of such a type.
@@ -61,6 +62,11 @@ impl ExprPlanner for KeyedOperators {
             Some(Keyed::LogPosition) => of_positions(expr, schema),
             Some(of) if of.is_network() => of_networks(expr, types, schema),
             Some(of) if of.is_bits() => bits::planned(expr, types, schema),
+            Some(Keyed::Range(of)) => ranges::planned(expr, of, schema),
+            _ if expr.op == BinaryOperator::PGOverlap => {
+                let overlap = array_has_any(expr.left, expr.right);
+                Ok(PlannerResult::Planned(overlap))
+            }
             _ => Ok(PlannerResult::Original(expr)),
         }
     }
@@ -122,6 +128,7 @@ fn of_networks(
     let contained = match &op {
         BinaryOperator::PGBitwiseShiftLeft => Some((networks::WITHIN, "<<")),
         BinaryOperator::PGBitwiseShiftRight => Some((networks::CONTAINS, ">>")),
+        BinaryOperator::PGOverlap => Some((networks::OVERLAP, "&&")),
         BinaryOperator::Custom(symbol) if symbol == "<<=" => {
             Some((networks::WITHIN_OR_EQUAL, "<<="))
         }

@@ -12,6 +12,7 @@
 //! address::text                 $inet_text(address)::text
 //! address::cidr                 network(address)
 //! bits::integer                 see bits.rs
+//! lower(range)                  see ranges.rs
 //! ```
 //!
 //! An analyzer rule before type coercion, which would make texts of all of them.
@@ -32,8 +33,8 @@ use lakegate_engine::{has_values, retyped, written_name};
 use lakegate_error::Error;
 
 use super::{
-    Act, Keyed, bits, check_beside, common, extremes, keys, of_expr, results_of, text_types,
-    uncompared, written,
+    Act, Keyed, bits, check_beside, common, extremes, keys, of_expr, ranges, results_of,
+    text_types, uncompared, written,
 };
 use crate::postgres::cell::drops_marks;
 use crate::postgres::functions::coalesce::ARRAY;
@@ -266,6 +267,9 @@ fn of_items(list: &Expr, schema: &DFSchema) -> Option<Keyed> {
 fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> {
     if let Some(of_bits) = bits::called(function, schema) {
         return Ok(Some(of_bits));
+    }
+    if let Some(of_ranges) = ranges::called(function, schema)? {
+        return Ok(Some(of_ranges));
     }
     let args = function.args.as_slice();
     Ok(match (function.func.name(), args) {

@@ -10,17 +10,16 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::DataType;
+use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::{Expr, ScalarUDF};
 use lakegate_error::Error;
 
 use super::{Act, Keyed};
+use crate::postgres::functions::ranges::{self, RangeType};
 use crate::postgres::functions::{bit_strings, log_positions, networks, row_places, value_types};
 use crate::postgres::{Cell, PgFunction};
 
-/// Reads a text into another one.
-type Read = fn(&str) -> Result<String, Error>;
-
-const TYPES: [Keyed; 7] = [
+const TYPES: [Keyed; 13] = [
     Keyed::Inet,
     Keyed::Cidr,
     Keyed::MacAddress,
@@ -28,6 +27,12 @@ const TYPES: [Keyed; 7] = [
     Keyed::RowPlace,
     Keyed::Bit,
     Keyed::VarBit,
+    Keyed::Range(RangeType::Int4),
+    Keyed::Range(RangeType::Int8),
+    Keyed::Range(RangeType::Num),
+    Keyed::Range(RangeType::Ts),
+    Keyed::Range(RangeType::Tstz),
+    Keyed::Range(RangeType::Date),
 ];
 
 const ACTS: [Act; 5] = [Act::In, Act::Key, Act::Keys, Act::Greatest, Act::Least];
@@ -42,7 +47,7 @@ fn types() -> impl Iterator<Item = Keyed> {
 }
 
 /// Functions that return values of one of the types, besides those that are made here.
-const RETURN_ONE: [&str; 11] = [
+const RETURN_ONE: [&str; 12] = [
     "broadcast",
     "hostmask",
     "inet_client_addr",
@@ -51,6 +56,7 @@ const RETURN_ONE: [&str; 11] = [
     "netmask",
     "network",
     "pg_stat_get_backend_client_addr",
+    "range_merge",
     "set_masklen",
     networks::MINUS,
     networks::PLUS,
@@ -109,30 +115,46 @@ pub(super) fn address_of(text: &Expr) -> Option<&Expr> {
 pub(super) fn returns_one(function: &str) -> bool {
     let is_made = || types().any(|of| function.contains(of.mark()));
     let is_position = || function.starts_with("pg_") && function.ends_with("_lsn");
-    function.starts_with('$') && is_made() || is_position() || RETURN_ONE.contains(&function)
+    let is_constructor = || RangeType::named(function).is_some();
+    function.starts_with('$') && is_made()
+        || is_position()
+        || is_constructor()
+        || RETURN_ONE.contains(&function)
 }
 
-fn reader(of: Keyed) -> Read {
+/// Returns a value of a type as PostgreSQL writes it.
+///
+/// # Errors
+///
+/// The text is not a value of the type.
+fn read(of: Keyed, options: &ConfigOptions, text: &str) -> Result<String, Error> {
     match of {
-        Keyed::Cidr => networks::cidr,
-        Keyed::MacAddress => networks::mac_address,
-        Keyed::Value(of) => of.read,
-        Keyed::LogPosition => log_positions::read,
-        Keyed::RowPlace => row_places::read,
-        Keyed::Bit | Keyed::VarBit => bit_strings::read,
-        Keyed::Inet | Keyed::Timetz => networks::inet,
+        Keyed::Cidr => networks::cidr(text),
+        Keyed::MacAddress => networks::mac_address(text),
+        Keyed::Value(of) => (of.read)(text),
+        Keyed::LogPosition => log_positions::read(text),
+        Keyed::RowPlace => row_places::read(text),
+        Keyed::Bit | Keyed::VarBit => bit_strings::read(text),
+        Keyed::Range(of) => ranges::read(of, options, text),
+        Keyed::Inet | Keyed::Timetz => networks::inet(text),
     }
 }
 
-fn key_reader(of: Keyed) -> Read {
+/// Returns a text that compares as a value of a type does.
+///
+/// # Errors
+///
+/// The text is not a value of the type.
+fn key(of: Keyed, options: &ConfigOptions, text: &str) -> Result<String, Error> {
     match of {
         // Their texts compare as they do.
-        Keyed::MacAddress => networks::mac_address,
-        Keyed::Value(of) => of.read,
-        Keyed::Bit | Keyed::VarBit => bit_strings::read,
-        Keyed::LogPosition => log_positions::key,
-        Keyed::RowPlace => row_places::key,
-        Keyed::Inet | Keyed::Cidr | Keyed::Timetz => networks::key,
+        Keyed::MacAddress => networks::mac_address(text),
+        Keyed::Value(of) => (of.read)(text),
+        Keyed::Bit | Keyed::VarBit => bit_strings::read(text),
+        Keyed::LogPosition => log_positions::key(text),
+        Keyed::RowPlace => row_places::key(text),
+        Keyed::Range(of) => ranges::key(of, options, text),
+        Keyed::Inet | Keyed::Cidr | Keyed::Timetz => networks::key(text),
     }
 }
 
@@ -141,41 +163,56 @@ fn text_at(args: &[Cell<'static>], place: usize) -> String {
 }
 
 fn made(of: Keyed, act: Act) -> PgFunction {
-    let (read, key) = (reader(of), key_reader(of));
+    let function = of_act(of, act);
+    match of {
+        // Settings of the session decide what texts of times mean.
+        Keyed::Range(of) if of.is_of_times() => function,
+        _ => function.immutable(),
+    }
+}
+
+fn of_act(of: Keyed, act: Act) -> PgFunction {
     let mark = of.mark();
     let text = || DataType::Utf8;
     match act {
-        Act::In => PgFunction::new(&format!("${mark}_in"), 1..=1, text(), move |args| {
-            Ok(Cell::text(read(&text_at(args, 0))?))
-        })
-        .immutable()
-        .shown_as(mark),
-        Act::Key => PgFunction::new(&format!("${mark}_key"), 1..=1, text(), move |args| {
-            Ok(Cell::text(key(&text_at(args, 0))?))
-        })
-        .immutable(),
+        Act::In => {
+            let name = format!("${mark}_in");
+            PgFunction::in_session(&name, 1..=1, text(), move |options, args| {
+                Ok(Cell::text(read(of, options, &text_at(args, 0))?))
+            })
+            .shown_as(mark)
+        }
+        Act::Key => {
+            let name = format!("${mark}_key");
+            PgFunction::in_session(&name, 1..=1, text(), move |options, args| {
+                Ok(Cell::text(key(of, options, &text_at(args, 0))?))
+            })
+        }
         Act::Keys => {
             let list = DataType::new_list(text(), true);
-            PgFunction::new(&format!("${mark}_keys"), 1..=1, list, move |args| {
+            let name = format!("${mark}_keys");
+            PgFunction::in_session(&name, 1..=1, list, move |options, args| {
                 let Some(Cell::List(items)) = args.first() else {
                     return Ok(Cell::Null);
                 };
                 let keys = items.iter().map(|item| match item.to_text() {
-                    Some(text) => key(&text).map(Cell::text),
+                    Some(text) => key(of, options, &text).map(Cell::text),
                     None => Ok(Cell::Null),
                 });
                 Ok(Cell::List(keys.collect::<Result<_, Error>>()?))
             })
-            .immutable()
         }
         Act::Greatest | Act::Least => {
             let name = match act {
                 Act::Greatest => format!("${mark}_greatest"),
                 _ => format!("${mark}_least"),
             };
-            PgFunction::new(&name, 1..=MAX_ARGUMENTS, text(), move |args| {
+            PgFunction::in_session(&name, 1..=MAX_ARGUMENTS, text(), move |options, args| {
                 let texts = args.iter().filter_map(Cell::to_text);
-                let values = texts.map(|text| Ok((key(&text)?, read(&text)?)));
+                let values = texts.map(|text| {
+                    let key = key(of, options, &text)?;
+                    Ok((key, read(of, options, &text)?))
+                });
                 let values = values.collect::<Result<Vec<_>, Error>>()?;
                 let best = match act {
                     Act::Greatest => values.into_iter().max(),
@@ -184,7 +221,6 @@ fn made(of: Keyed, act: Act) -> PgFunction {
                 Ok(best.map_or(Cell::Null, |(_, text)| Cell::text(text)))
             })
             .called_on_null()
-            .immutable()
             .shown_as(mark)
         }
     }

@@ -16,7 +16,7 @@ pub(in crate::postgres::functions) const WITHIN: &str = "network_sub";
 pub(in crate::postgres::functions) const WITHIN_OR_EQUAL: &str = "network_subeq";
 pub(in crate::postgres::functions) const CONTAINS: &str = "network_sup";
 pub(in crate::postgres::functions) const CONTAINS_OR_EQUAL: &str = "network_supeq";
-pub(in crate::postgres) const OVERLAP: &str = "network_overlap";
+pub(in crate::postgres::functions) const OVERLAP: &str = "network_overlap";
 
 /// The function of the network of an address, which is a `cidr`.
 pub(in crate::postgres::functions) const NETWORK: &str = "network";

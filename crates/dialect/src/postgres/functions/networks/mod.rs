@@ -14,10 +14,9 @@ use lakegate_error::{Code, Error};
 
 use self::address::Network;
 pub use self::address::network_text;
-pub(in crate::postgres) use self::functions::OVERLAP;
 pub(super) use self::functions::{
-    CONTAINS, CONTAINS_OR_EQUAL, DISTANCE, MINUS, NETWORK, PLUS, WITHIN, WITHIN_OR_EQUAL, all,
-    function,
+    CONTAINS, CONTAINS_OR_EQUAL, DISTANCE, MINUS, NETWORK, OVERLAP, PLUS, WITHIN, WITHIN_OR_EQUAL,
+    all, function,
 };
 
 /// Returns an `inet` as PostgreSQL writes it.

@@ -83,6 +83,7 @@ const ANY: i64 = 2276;
 const ANYARRAY: i64 = 2277;
 const ANYELEMENT: i64 = 2283;
 const ANYNONARRAY: i64 = 2776;
+const ANYRANGE: i64 = 3831;
 const ANYCOMPATIBLE: i64 = 5077;
 const ANYCOMPATIBLEARRAY: i64 = 5078;
 
@@ -401,6 +402,7 @@ pub(in crate::postgres::functions) fn fits_argument(given: i64, takes: i64) -> b
         ANY | ANYELEMENT | ANYCOMPATIBLE => true,
         ANYARRAY | ANYCOMPATIBLEARRAY => is_array(),
         ANYNONARRAY => !is_array(),
+        ANYRANGE => by_oid(given).is_some_and(|known| known.category == "R"),
         takes => class(&given).iter().any(|of| becomes(*of, takes)),
     }
 }

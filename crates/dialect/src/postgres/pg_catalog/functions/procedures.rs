@@ -264,7 +264,8 @@ mod tests {
         assert_eq!(named("now").unwrap(), 1299);
         assert_eq!(named(" pg_catalog . NOW ").unwrap(), 1299);
         for (text, code) in [
-            ("lower", None),
+            ("initcap", None),
+            ("lower", Some(Code::AmbiguousFunction)),
             ("generate_series", Some(Code::AmbiguousFunction)),
             ("nosuch", Some(Code::FunctionNotFound)),
             ("curated.now", Some(Code::FunctionNotFound)),

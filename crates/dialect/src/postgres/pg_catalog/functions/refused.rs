@@ -55,8 +55,8 @@ const KINDS: [(&str, &str, &str); 17] = [
     ),
     (
         "ranges",
-        "there are no ranges",
-        "use two columns with BETWEEN or OVERLAPS",
+        "there are no multiranges",
+        "use ranges, such as int4range(1, 10)",
     ),
     (
         "replication",

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! timestamptz(x), jsonb(x), inet(x)     x::timestamptz, x::jsonb, x::inet
+//! int4range(x)                          x::int4range
 //! ```
 
 use datafusion::sql::sqlparser::ast::{DataType, Ident, ObjectName, TimezoneInfo};
@@ -14,7 +15,8 @@ pub(super) fn read(name: &str) -> Option<DataType> {
         "timestamp" => DataType::Timestamp(None, TimezoneInfo::None),
         "timestamptz" => DataType::Timestamp(None, TimezoneInfo::Tz),
         "uuid" => DataType::Uuid,
-        "cidr" | "inet" | "name" | "oid" | "regnamespace" | "regrole" | "regtype" => {
+        "daterange" | "int4range" | "int8range" | "numrange" | "tsrange" | "tstzrange" | "cidr"
+        | "inet" | "name" | "oid" | "regnamespace" | "regrole" | "regtype" => {
             DataType::Custom(ObjectName::from(vec![Ident::new(name)]), Vec::new())
         }
         _ => return None,

@@ -58,6 +58,16 @@ const DOMAINS: [&str; 5] = [
     "yes_or_no",
 ];
 
+/// The types of several ranges each.
+const MULTIRANGES: [&str; 6] = [
+    "datemultirange",
+    "int4multirange",
+    "int8multirange",
+    "nummultirange",
+    "tsmultirange",
+    "tstzmultirange",
+];
+
 /// Returns the last part of a type's name, if its schema is `pg_catalog` or absent, or if it is a
 /// domain of `information_schema`; and whether it is quoted.
 fn type_name(name: &ObjectName) -> Option<(String, bool)> {
@@ -136,6 +146,16 @@ pub(super) fn is_disguised(data_type: &DataType) -> bool {
         target(data_type),
         Target::Function(_) | Target::Text(_) | Target::Marked(..) | Target::Bits(..)
     )
+}
+
+/// Returns whether a type is one of ranges, or has an entry in the table of types.
+pub(super) fn is_range_or_value(data_type: &DataType) -> bool {
+    match target(data_type) {
+        Target::Text(function) => {
+            function.ends_with("range_in") || value_types::of_input(function).is_some()
+        }
+        _ => false,
+    }
 }
 
 /// Returns whether literals of numbers are values of such a type.
@@ -217,6 +237,12 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "inet" => return Target::Text("$inet_in"),
         "cidr" => return Target::Text("$cidr_in"),
         "macaddr" => return Target::Text("$macaddr_in"),
+        "daterange" => return Target::Text("$daterange_in"),
+        "int4range" => return Target::Text("$int4range_in"),
+        "int8range" => return Target::Text("$int8range_in"),
+        "numrange" => return Target::Text("$numrange_in"),
+        "tsrange" => return Target::Text("$tsrange_in"),
+        "tstzrange" => return Target::Text("$tstzrange_in"),
         // Without a length, these are of any.
         "bit" => match length() {
             Some(length) => return Target::Bits(BIT_CAST, length),
@@ -354,6 +380,28 @@ fn refuse_search(data_type: &DataType, operand: &Expr) -> Result<(), Error> {
     }
 }
 
+/// Refuses multiranges, and arrays of them.
+///
+/// # Errors
+///
+/// The cast is one to a multirange.
+fn refuse_multiranges(data_type: &DataType) -> Result<(), Error> {
+    let name = match data_type {
+        DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => {
+            return refuse_multiranges(item);
+        }
+        DataType::Custom(name, _) => type_name(name).map(|(name, _)| name),
+        _ => None,
+    };
+    match name.filter(|name| MULTIRANGES.contains(&name.as_str())) {
+        Some(name) => {
+            let message = format!("values of type {name} are not supported");
+            Err(Error::not_supported(message).with_hint("use ranges, such as int4range"))
+        }
+        None => Ok(()),
+    }
+}
+
 pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
     if rounded(expr) || cut(expr) {
         return Ok(());
@@ -368,6 +416,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<(), Error> {
         return Ok(());
     };
     refuse_search(data_type, inner)?;
+    refuse_multiranges(data_type)?;
     without_sizes(data_type);
     exactly(inner, data_type);
     let target = match target(data_type) {

@@ -1,15 +1,14 @@
 //! Operators with two operands.
 //!
 //! ```text
-//! a && b, a ^@ b                    array_has_any(a, b), starts_with(a, b)
+//! a ^@ b                            starts_with(a, b)
 //! a OPERATOR(pg_catalog.~) b        a ~ b
 //! ```
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
 use lakegate_error::Error;
 
-use super::super::{build, calls, parts};
-use crate::postgres::functions::NETWORKS_OVERLAP;
+use super::super::{build, calls};
 
 /// Rewrites an operator. `types_literals`: whether literals have PostgreSQL's types beside other
 /// operands.
@@ -22,10 +21,10 @@ pub(super) fn rewrite(expr: &mut Expr, types_literals: bool) -> Result<(), Error
         return Ok(());
     };
     let function = match op {
-        BinaryOperator::PGOverlap if is_network(left) || is_network(right) => NETWORKS_OVERLAP,
+        // The types of the operands decide what it is.
         BinaryOperator::PGOverlap => {
             calls::type_arrays(left, right);
-            "array_has_any"
+            return Ok(());
         }
         BinaryOperator::PGStartsWith => "starts_with",
         _ => {
@@ -39,23 +38,6 @@ pub(super) fn rewrite(expr: &mut Expr, types_literals: bool) -> Result<(), Error
     let args = vec![build::taken(left), build::taken(right)];
     *expr = build::call(function, args);
     Ok(())
-}
-
-/// Returns whether an expression is a network by its form: a cast, or the address of a client.
-fn is_network(expr: &Expr) -> bool {
-    match expr {
-        Expr::Nested(inner) => is_network(inner),
-        Expr::Function(function) => {
-            let name = parts(&function.name).and_then(|mut name| name.pop());
-            name.is_some_and(|name| {
-                matches!(
-                    name.as_str(),
-                    "$inet_in" | "$cidr_in" | "network" | "inet_client_addr" | "inet_server_addr"
-                )
-            })
-        }
-        _ => false,
-    }
 }
 
 /// Rewrites `OPERATOR(pg_catalog.~)` to `~`.
@@ -105,7 +87,7 @@ pub(in crate::postgres::rewrite) fn native_operator(op: &mut BinaryOperator) {
         "?" => BinaryOperator::Question,
         "?&" => BinaryOperator::QuestionAnd,
         "?|" => BinaryOperator::QuestionPipe,
-        "<<=" | ">>=" => BinaryOperator::Custom(symbol.clone()),
+        "<<=" | ">>=" | "&<" | "&>" | "-|-" => BinaryOperator::Custom(symbol.clone()),
         _ => return,
     };
 }

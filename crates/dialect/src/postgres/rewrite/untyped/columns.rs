@@ -6,6 +6,8 @@
 //!                                    VALUES (date '2024-01-01'), (typed_text('2024-01-02', …))
 //! SELECT 10 UNION SELECT '9'         SELECT 10 UNION SELECT typed_text('9', 10)
 //! SELECT 10 UNION SELECT 'x'         refused
+//! SELECT r::int4range UNION SELECT '[1,2]'
+//!                                    SELECT r::int4range UNION SELECT '[1,2]'::int4range
 //! VALUES (x::uuid), (NULL), ('…')    VALUES (x::uuid), (NULL::uuid), ('…'::uuid)
 //! VALUES (1::int), (2)               VALUES (1::int), (2::int)
 //! ```
@@ -32,7 +34,8 @@ pub(in crate::postgres::rewrite) fn values_of_set_operation(query: &mut Query) {
 
 fn values_in(body: &mut SetExpr) {
     each_column(body, |mut cells| {
-        of_shown_type(&mut cells);
+        let is_disguised = |of: &DataType| casts::is_disguised(of) || is_zoned(of);
+        of_shown_type(&mut cells, is_disguised);
         of_integers(&mut cells);
         of_one_type(cells);
     });
@@ -97,7 +100,7 @@ pub(in crate::postgres::rewrite) fn set_operation(query: &mut Query) -> Result<(
     let width = lists.iter().map(|list| list.len()).min().unwrap_or(0);
     for column in 0..width {
         let items = lists.iter_mut().filter_map(|list| list.get_mut(column));
-        let values: Vec<&mut Expr> = items
+        let mut values: Vec<&mut Expr> = items
             .filter_map(|item| match item {
                 SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
                     Some(expr)
@@ -106,6 +109,7 @@ pub(in crate::postgres::rewrite) fn set_operation(query: &mut Query) -> Result<(
             })
             .collect();
         numbers_only(&values)?;
+        of_shown_type(&mut values, casts::is_range_or_value);
         of_type(values, is_constant);
     }
     Ok(())
@@ -161,16 +165,15 @@ fn is_constant(expr: &Expr) -> bool {
     }
 }
 
-/// Gives the literals and NULLs in a column of VALUES the type of one that is cast to a type which is
-/// another one in disguise: the engine refuses such a column.
-fn of_shown_type(cells: &mut [&mut Expr]) {
+/// Gives the literals and NULLs in a column of VALUES or of a set operation the type of one that is cast
+/// to a type which is another one in disguise: the engine refuses such a column of VALUES.
+fn of_shown_type(cells: &mut [&mut Expr], is_disguised: fn(&DataType) -> bool) {
     let shown = cells.iter().find_map(|cell| match &**cell {
         Expr::Cast { data_type, .. } => Some(bits::type_beside(data_type)),
         Expr::TypedString(typed) => Some(bits::type_beside(&typed.data_type)),
         Expr::Value(value) if bits::is_literal(&value.value) => Some(bits::of_any_length()),
         _ => None,
     });
-    let is_disguised = |shown: &DataType| casts::is_disguised(shown) || is_zoned(shown);
     let Some(shown) = shown.filter(is_disguised) else {
         return;
     };
@@ -239,6 +242,10 @@ mod tests {
                 "SELECT ARRAY[1] UNION ALL SELECT typed_text('{2}', ARRAY[1])",
             ),
             ("SELECT '1' UNION SELECT x", "SELECT '1' UNION SELECT x"),
+            (
+                "SELECT '[1,2]' UNION SELECT x::int4range",
+                "SELECT '[1,2]'::int4range UNION SELECT x::int4range",
+            ),
             (
                 "SELECT '1', * UNION SELECT 1, 2",
                 "SELECT '1', * UNION SELECT 1, 2",
