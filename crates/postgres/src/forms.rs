@@ -6,6 +6,7 @@
 //! inet, cidr     family (2 or 3), bits of the network, 0 or 1 for cidr, bytes of the address, address
 //! macaddr        6 bytes
 //! int4range …    see range_forms.rs
+//! point …        see value_forms.rs
 //! bit, varbit    4 bytes of the number of bits, the bits, zeros up to the next byte
 //! pg_lsn         8 bytes
 //! tid            4 bytes of the block, 2 bytes of the place in it
@@ -23,6 +24,7 @@ use lakegate_gateway::values::{network_text, object_number};
 use super::params::invalid;
 use super::range_forms;
 use super::types::{self, oid};
+use super::value_forms;
 
 /// The families of addresses in the form of `inet`.
 const IPV4: u8 = 2;
@@ -44,6 +46,8 @@ pub(crate) enum Form {
         is_cidr: bool,
     },
     MacAddress,
+    /// One of `value_forms.rs`.
+    Value(u32),
     /// `bit` or `varbit`.
     Bits(u32),
     /// A range of the type.
@@ -84,6 +88,7 @@ impl Form {
             | oid::PG_NDISTINCT
             | oid::PG_DEPENDENCIES
             | oid::PG_MCV_LIST => Self::Missing(type_oid),
+            other if types::is_value(other) => Self::Value(other),
             other if types::oid_like(other) => Self::Object(other),
             _ => Self::Plain,
         }
@@ -121,6 +126,9 @@ impl Form {
             Self::MacAddress => {
                 let address = mac_address(text).ok_or_else(|| invalid(oid::MACADDR, text))?;
                 out.put_slice(&address);
+            }
+            Self::Value(type_oid) => {
+                value_forms::put(out, type_oid, text).ok_or_else(|| invalid(type_oid, text))?;
             }
             Self::Bits(type_oid) => {
                 put_bits(out, text).ok_or_else(|| invalid(type_oid, text))?;
@@ -349,6 +357,7 @@ pub(crate) fn read(type_oid: u32, bytes: &[u8]) -> Option<Option<String>> {
             }
             _ => None,
         },
+        other if types::is_value(other) => value_forms::read(other, bytes),
         other => return range_forms::read(other, bytes),
     })
 }

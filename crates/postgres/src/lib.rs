@@ -31,6 +31,7 @@ mod range_forms;
 mod rows;
 mod startup;
 mod types;
+mod value_forms;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;

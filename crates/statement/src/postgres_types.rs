@@ -88,6 +88,8 @@ pub(super) fn hive_type(column: &str, text: &str) -> Result<String> {
         "oid" => return refused("bigint"),
         "bit" | "cidr" | "inet" | "macaddr" | "macaddr8" | "point" | "tsquery" | "tsvector"
         | "varbit" | "xml" => return refused("text"),
+        "box" | "circle" | "line" | "lseg" | "path" | "pg_snapshot" | "polygon" | "refcursor"
+        | "txid_snapshot" => return refused("text"),
         "daterange" | "int4range" | "int8range" | "numrange" | "tsrange" | "tstzrange" => {
             return refused("two columns, or text");
         }
@@ -148,6 +150,7 @@ mod tests {
             "time without time zone",
             "time(6) without time zone",
             "inet",
+            "circle",
             "daterange",
         ] {
             let error = hive_type("c", postgres).unwrap_err();

@@ -8,6 +8,8 @@
 //! SELECT x::uuid UNION ALL SELECT name FROM t     SELECT x::uuid::text UNION ALL …
 //! ```
 //!
+//! Literals beside values of a type with an entry in the table of types are read as such values.
+//!
 //! It is not an error, because columns of tables that have UUIDs are texts. An analyzer rule of
 //! PostgreSQL's sessions that comes before all others, and again after those that give `CASE` and
 //! `coalesce` these types.
@@ -19,14 +21,15 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::expr::Cast;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Union};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF, Union};
 use datafusion::optimizer::AnalyzerRule;
 use lakegate_engine::untyped_texts::TYPED_TEXT;
 use lakegate_engine::{has_operator, retyped};
 
 use super::cell::PG_TYPE;
+use super::functions::{input_of, value_types};
 
-/// Types whose values are texts of a form.
+/// Types whose values are texts of a form, besides those with an entry in a table.
 const FORMS: [&str; 17] = [
     "uuid",
     "json",
@@ -58,14 +61,21 @@ struct MixedUnions;
 impl AnalyzerRule for MixedUnions {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let is_mixed = |node: &LogicalPlan| {
-            Ok(matches!(node, LogicalPlan::Union(union) if places(union).next().is_some()))
+            Ok(match node {
+                LogicalPlan::Union(union) => {
+                    let mut columns = 0..union.schema.fields().len();
+                    places(union).next().is_some()
+                        || columns.any(|place| reader(union, place).is_some())
+                }
+                _ => false,
+            })
         };
         if !has_operator(&plan, is_mixed)? {
             return Ok(plan);
         }
         let keep = |expr: Expr, _: &DFSchema| Ok(Transformed::no(expr));
         retyped(plan, &keep, &|node: &LogicalPlan| match node {
-            LogicalPlan::Union(union) => as_texts(union),
+            LogicalPlan::Union(union) => settled(union),
             _ => Ok(None),
         })
     }
@@ -100,7 +110,11 @@ fn type_of(input: &LogicalPlan, place: usize) -> Option<Option<&'static str>> {
 
 fn form(field: &Field) -> Option<&'static str> {
     let shown = field.metadata().get(PG_TYPE).map(String::as_str);
-    FORMS.into_iter().find(|form| shown == Some(*form))
+    let values = value_types::all().iter().map(|of| of.name);
+    FORMS
+        .into_iter()
+        .chain(values)
+        .find(|form| shown == Some(*form))
 }
 
 /// Returns whether a column is a literal or a parameter, which has the type of the other parts.
@@ -119,10 +133,35 @@ fn is_untyped(input: &LogicalPlan, place: usize) -> bool {
     }
 }
 
-/// Returns the union with these columns as texts; `None` if there are none.
-fn as_texts(union: &Union) -> Result<Option<LogicalPlan>> {
+/// Returns the function that reads the literals of a column; `None` if it has none, or no values of a
+/// type with an entry in a table.
+fn reader(union: &Union, place: usize) -> Option<Arc<ScalarUDF>> {
+    let mut inputs = union.inputs.iter();
+    if !inputs.any(|input| is_unread(input, place)) {
+        return None;
+    }
+    let of = union.inputs.iter().find_map(|input| {
+        let field = input.schema().fields().get(place)?;
+        value_types::named(form(field)?)
+    });
+    of.map(input_of)
+}
+
+/// Returns whether a column is a literal or a parameter that is not NULL.
+fn is_unread(input: &LogicalPlan, place: usize) -> bool {
+    let field = input.schema().fields().get(place);
+    field.is_some_and(|field| form(field).is_none() && !field.data_type().is_null())
+        && is_untyped(input, place)
+}
+
+/// Returns the union with mixed columns as texts, and with its literals read; `None` if it stays as it
+/// is.
+fn settled(union: &Union) -> Result<Option<LogicalPlan>> {
     let places: Vec<usize> = places(union).collect();
-    if places.is_empty() {
+    let readers: Vec<Option<Arc<ScalarUDF>>> = (0..union.schema.fields().len())
+        .map(|place| reader(union, place).filter(|_| !places.contains(&place)))
+        .collect();
+    if places.is_empty() && readers.iter().all(Option::is_none) {
         return Ok(None);
     }
     let mut inputs = Vec::with_capacity(union.inputs.len());
@@ -130,10 +169,14 @@ fn as_texts(union: &Union) -> Result<Option<LogicalPlan>> {
         let columns = input.schema().iter().enumerate();
         let columns = columns.map(|(place, (relation, field))| {
             let own = Expr::from((relation, field));
-            match places.contains(&place) && form(field).is_some() {
-                true => as_text(own).alias_qualified(relation.cloned(), field.name()),
-                false => own,
-            }
+            let reader = readers.get(place).and_then(Option::as_ref);
+            let reader = reader.filter(|_| is_unread(input, place));
+            let new = match reader {
+                Some(reader) => reader.call(vec![own]),
+                None if places.contains(&place) && form(field).is_some() => as_text(own),
+                None => return own,
+            };
+            new.alias_qualified(relation.cloned(), field.name())
         });
         let columns: Vec<Expr> = columns.collect();
         let plan = LogicalPlanBuilder::from(LogicalPlan::clone(input)).project(columns)?;

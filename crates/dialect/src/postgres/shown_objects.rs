@@ -19,10 +19,10 @@
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, JoinType};
 use datafusion::logical_expr::{Distinct, Expr, ExprSchemable, LogicalPlan};
-
 use lakegate_engine::untyped_texts::TYPED_TEXT;
 
 use super::cell::PG_TYPE;
+use super::functions::value_types;
 
 /// The types that are shown as names, with those of their arrays.
 pub(super) static OBJECTS: [(&str, &str); 9] = [
@@ -45,8 +45,8 @@ static NUMBERS: [(&str, &str); 4] = [
     ("xid8", "xid8[]"),
 ];
 
-/// Types whose values are texts, with those of their arrays. A `"char"` is not among them: a text that
-/// takes its type would lose all but its first byte.
+/// Types whose values are texts, with those of their arrays; others have an entry in a table. A
+/// `"char"` is not among them: a text that takes its type would lose all but its first byte.
 static TEXTS: [(&str, &str); 20] = [
     ("aclitem", "aclitem[]"),
     ("anyarray", "anyarray[]"),
@@ -113,6 +113,12 @@ fn known(all: &[(&'static str, &'static str)], mark: &str) -> Option<(&'static s
         .copied()
 }
 
+/// Returns the type of a mark of texts, and that of its arrays.
+fn known_text(mark: &str) -> Option<(&'static str, &'static str)> {
+    let entry = || value_types::marked(mark).map(|of| (of.name, of.array));
+    known(&TEXTS, mark).or_else(entry)
+}
+
 impl Kind {
     fn of_field(field: &Field) -> Self {
         let mark = field.metadata().get(PG_TYPE).map(String::as_str);
@@ -136,12 +142,12 @@ impl Kind {
                 false => Self::Object(one),
             };
         }
-        let others: &[(&'static str, &'static str)] = match item {
-            item if item.is_integer() => &NUMBERS,
-            item if item.is_string() => &TEXTS,
-            _ => &[],
+        let other = match item {
+            item if item.is_integer() => known(&NUMBERS, mark),
+            item if item.is_string() => known_text(mark),
+            _ => None,
         };
-        match known(others, mark) {
+        match other {
             Some((_, list)) if is_list => Self::MarkedList(list),
             Some((one, _)) => Self::Marked(one),
             None if of.is_string() => Self::Text,
@@ -174,7 +180,7 @@ impl Kind {
                 known(&OBJECTS, name).map_or(Self::Other, |(_, list)| Self::Objects(list))
             }
             Self::Marked(name) => known(&NUMBERS, name)
-                .or_else(|| known(&TEXTS, name))
+                .or_else(|| known_text(name))
                 .map_or(Self::Other, |(_, list)| Self::MarkedList(list)),
             _ => Self::Other,
         }
@@ -186,7 +192,7 @@ impl Kind {
                 known(&OBJECTS, name).map_or(Self::Other, |(one, _)| Self::Object(one))
             }
             Self::MarkedList(name) => known(&NUMBERS, name)
-                .or_else(|| known(&TEXTS, name))
+                .or_else(|| known_text(name))
                 .map_or(Self::Other, |(one, _)| Self::Marked(one)),
             _ => Self::Other,
         }
@@ -467,6 +473,7 @@ mod tests {
         assert_eq!(Kind::Objects("regrole[]").item(), Kind::Object("regrole"));
         assert_eq!(Kind::Marked("oid").list(), Kind::MarkedList("oid[]"));
         assert_eq!(Kind::Marked("inet").list(), Kind::MarkedList("inet[]"));
+        assert_eq!(Kind::MarkedList("point[]").item(), Kind::Marked("point"));
         assert_eq!(Kind::MarkedList("name[]").item(), Kind::Marked("name"));
         assert_eq!(Kind::Text.list(), Kind::Other);
         assert_eq!(Kind::Object("regrole").as_oid(), Kind::Marked("oid"));

@@ -66,6 +66,21 @@ const OF_TEXTS: [&str; 24] = [
     "timestamp with time zone",
 ];
 
+/// Types whose values the dialect reads with a function of their name: `$point_in`.
+const READ: [&str; 11] = [
+    "box",
+    "circle",
+    "line",
+    "lseg",
+    "macaddr8",
+    "path",
+    "pg_snapshot",
+    "point",
+    "polygon",
+    "refcursor",
+    "txid_snapshot",
+];
+
 /// Functions that make a range of its bounds, and fail if they are not in order.
 const OF_BOUNDS: [&str; 6] = [
     "daterange",
@@ -127,7 +142,7 @@ pub(super) fn could_fail(expr: &Expr) -> bool {
         }
         Expr::ScalarFunction(call) => {
             let name = call.func.name();
-            if OF_TEXTS.contains(&name) || makes_range(name) {
+            if OF_TEXTS.contains(&name) || reads_value(name) || makes_range(name) {
                 return call.args.iter().any(|argument| !is_constant(argument));
             }
             let divides = matches!(name, "/" | "%");
@@ -135,6 +150,13 @@ pub(super) fn could_fail(expr: &Expr) -> bool {
         }
         _ => false,
     }
+}
+
+/// Returns whether a function reads a value of one of the types [`READ`].
+fn reads_value(function: &str) -> bool {
+    let name = function.strip_prefix('$');
+    let name = name.and_then(|name| name.strip_suffix("_in"));
+    name.is_some_and(|name| READ.contains(&name))
 }
 
 /// Returns whether a function makes a range, which is none for some arguments: a constructor, or the

@@ -42,6 +42,21 @@ const READ: [&str; 16] = [
     "varbit",
 ];
 
+/// Further ones, whose names are those of their types in SQL.
+const SHAPES_AND_OTHERS: [&str; 11] = [
+    "box",
+    "circle",
+    "line",
+    "lseg",
+    "macaddr8",
+    "path",
+    "pg_snapshot",
+    "point",
+    "polygon",
+    "refcursor",
+    "txid_snapshot",
+];
+
 /// Types that are only announced: their values are compared as those of the engine's type. asyncpg
 /// asks for the types that it does not know with a parameter of the type `oid[]`, so that it must be
 /// told this one.
@@ -91,13 +106,18 @@ fn fits(mark: &str, data_type: &DataType) -> bool {
         (Some(item), DataType::List(of) | DataType::LargeList(of)) => fits(item, of.data_type()),
         (Some(_), _) => false,
         (None, of) if matches!(mark, "oid" | "xid") => of.is_integer(),
-        (None, of) => of.is_string() && (READ.contains(&mark) || ANNOUNCED.contains(&mark)),
+        (None, of) => of.is_string() && (is_read(mark) || ANNOUNCED.contains(&mark)),
     }
+}
+
+/// Returns whether parameters with a mark are cast to its type.
+fn is_read(mark: &str) -> bool {
+    READ.contains(&mark) || SHAPES_AND_OTHERS.contains(&mark)
 }
 
 /// Returns the type that parameters with a mark are cast to; `None` if they are only announced.
 pub(crate) fn cast_of(mark: &str) -> Option<ast::DataType> {
-    if !READ.contains(&mark) {
+    if !is_read(mark) {
         return None;
     }
     Some(match mark {

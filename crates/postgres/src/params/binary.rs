@@ -63,9 +63,14 @@ pub(crate) fn read(
             Value::Float64(bytes.get_f64())
         }
         oid::NUMERIC => Value::Numeric(numeric(bytes).ok_or_else(wrong)??),
-        oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::JSON | oid::UNKNOWN | 0 => {
-            Value::Text(client_text::text(bytes, encoding)?)
-        }
+        oid::TEXT
+        | oid::VARCHAR
+        | oid::BPCHAR
+        | oid::NAME
+        | oid::REFCURSOR
+        | oid::JSON
+        | oid::UNKNOWN
+        | 0 => Value::Text(client_text::text(bytes, encoding)?),
         oid::JSONB => match bytes.split_first() {
             Some((1, text)) => Value::Text(client_text::text(text, encoding)?),
             _ => return Err(wrong()),

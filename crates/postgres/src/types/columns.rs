@@ -3,7 +3,7 @@
 use datafusion::arrow::datatypes::{DataType, Field};
 use lakegate_gateway::TextLength;
 
-use super::known::{PgType, RECORD_LIST, by_name, oid};
+use super::known::{PgType, RECORD_LIST, by_name, is_value, oid};
 use super::{PG_TYPE, PG_TYPMOD};
 
 /// Returns the Postgres type of a result column.
@@ -84,6 +84,7 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         };
     }
     match hint.oid {
+        of if is_value(of) => is_string(data_type),
         _ if hint.is_oid_like() => is_small_integer(data_type) || is_string(data_type),
         oid::INT2 | oid::INT4 | oid::INT8 | oid::XID8 => is_small_integer(data_type),
         oid::BOOL
@@ -120,6 +121,7 @@ fn hint_fits(hint: PgType, data_type: &DataType) -> bool {
         | oid::VARCHAR
         | oid::BPCHAR
         | oid::NAME
+        | oid::REFCURSOR
         | 142
         | 194
         | oid::ACLITEM
@@ -345,12 +347,18 @@ mod tests {
         let texts = || DataType::new_list(DataType::Utf8, true);
         assert_eq!(hinted(texts(), "jsonb[]").oid, 3807);
         assert_eq!(hinted(texts(), "inet[]").oid, 1041);
+        assert_eq!(hinted(texts(), "point[]").oid, 1017);
+        assert_eq!(hinted(texts(), "box[]").oid, 1009);
         assert_eq!(hinted(texts(), "regtype[]").oid, 2211);
         assert_eq!(hinted(texts(), "anyarray").oid, 1009);
         for (name, type_oid) in [
             ("inet", 869),
             ("cidr", 650),
             ("macaddr", 829),
+            ("macaddr8", 774),
+            ("point", 600),
+            ("box", 603),
+            ("pg_snapshot", 5038),
             ("pg_lsn", 3220),
             ("int4range", 3904),
             ("daterange", 3912),

@@ -19,10 +19,18 @@ pub(crate) mod oid {
     pub(crate) const CID: u32 = 29;
     pub(crate) const OIDVECTOR: u32 = 30;
     pub(crate) const JSON: u32 = 114;
+    pub(crate) const POINT: u32 = 600;
+    pub(crate) const LSEG: u32 = 601;
+    pub(crate) const PATH: u32 = 602;
+    pub(crate) const BOX: u32 = 603;
+    pub(crate) const POLYGON: u32 = 604;
+    pub(crate) const LINE: u32 = 628;
     pub(crate) const CIDR: u32 = 650;
     pub(crate) const FLOAT4: u32 = 700;
     pub(crate) const FLOAT8: u32 = 701;
     pub(crate) const UNKNOWN: u32 = 705;
+    pub(crate) const CIRCLE: u32 = 718;
+    pub(crate) const MACADDR8: u32 = 774;
     pub(crate) const MACADDR: u32 = 829;
     pub(crate) const INET: u32 = 869;
     pub(crate) const ACLITEM: u32 = 1033;
@@ -37,11 +45,13 @@ pub(crate) mod oid {
     pub(crate) const BIT: u32 = 1560;
     pub(crate) const VARBIT: u32 = 1562;
     pub(crate) const NUMERIC: u32 = 1700;
+    pub(crate) const REFCURSOR: u32 = 1790;
     pub(crate) const RECORD: u32 = 2249;
     pub(crate) const ANYARRAY: u32 = 2277;
     pub(crate) const REGCLASS: u32 = 2205;
     pub(crate) const REGTYPE: u32 = 2206;
     pub(crate) const UUID: u32 = 2950;
+    pub(crate) const TXID_SNAPSHOT: u32 = 2970;
     pub(crate) const PG_LSN: u32 = 3220;
     pub(crate) const PG_NDISTINCT: u32 = 3361;
     pub(crate) const PG_DEPENDENCIES: u32 = 3402;
@@ -54,6 +64,7 @@ pub(crate) mod oid {
     pub(crate) const INT8RANGE: u32 = 3926;
     pub(crate) const REGNAMESPACE: u32 = 4089;
     pub(crate) const PG_MCV_LIST: u32 = 5017;
+    pub(crate) const PG_SNAPSHOT: u32 = 5038;
     pub(crate) const XID8: u32 = 5069;
 }
 
@@ -78,9 +89,18 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
     ("json", oid::JSON, -1, 199),
     ("xml", 142, -1, 143),
     ("pg_node_tree", 194, -1, 0),
+    ("point", oid::POINT, 16, 1017),
+    ("lseg", oid::LSEG, 32, 1018),
+    ("path", oid::PATH, -1, 1019),
+    // Its arrays have semicolons between their items, which those here have not.
+    ("box", oid::BOX, 32, 0),
+    ("polygon", oid::POLYGON, -1, 1027),
+    ("line", oid::LINE, 24, 629),
     ("cidr", oid::CIDR, -1, 651),
     ("float4", oid::FLOAT4, 4, 1021),
     ("float8", oid::FLOAT8, 8, 1022),
+    ("circle", oid::CIRCLE, 24, 719),
+    ("macaddr8", oid::MACADDR8, 8, 775),
     ("macaddr", oid::MACADDR, 6, 1040),
     ("inet", oid::INET, -1, 1041),
     ("aclitem", oid::ACLITEM, 16, 1034),
@@ -95,6 +115,7 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
     ("bit", oid::BIT, -1, 1561),
     ("varbit", oid::VARBIT, -1, 1563),
     ("numeric", oid::NUMERIC, -1, 1231),
+    ("refcursor", oid::REFCURSOR, -1, 2201),
     ("regprocedure", 2202, 4, 2207),
     ("regoper", 2203, 4, 2208),
     ("regoperator", 2204, 4, 2209),
@@ -102,6 +123,7 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
     ("regtype", oid::REGTYPE, 4, 2211),
     ("uuid", oid::UUID, 16, 2951),
     ("anyarray", oid::ANYARRAY, -1, 0),
+    ("txid_snapshot", oid::TXID_SNAPSHOT, -1, 2949),
     ("pg_lsn", oid::PG_LSN, 8, 3221),
     ("pg_ndistinct", oid::PG_NDISTINCT, -1, 0),
     ("pg_dependencies", oid::PG_DEPENDENCIES, -1, 0),
@@ -118,6 +140,7 @@ const TYPES: &[(&str, u32, i16, u32)] = &[
     ("regrole", 4096, 4, 4097),
     ("regcollation", 4191, 4, 4192),
     ("pg_mcv_list", oid::PG_MCV_LIST, -1, 0),
+    ("pg_snapshot", oid::PG_SNAPSHOT, -1, 5039),
     ("xid8", oid::XID8, 8, 271),
 ];
 
@@ -176,6 +199,24 @@ impl PgType {
     pub(crate) fn is_oid_like(self) -> bool {
         oid_like(self.oid)
     }
+}
+
+/// Returns whether values of a type are texts that the dialect reads, with a binary form of
+/// `value_forms.rs`.
+pub(crate) fn is_value(type_oid: u32) -> bool {
+    matches!(
+        type_oid,
+        oid::POINT
+            | oid::LSEG
+            | oid::PATH
+            | oid::BOX
+            | oid::POLYGON
+            | oid::LINE
+            | oid::CIRCLE
+            | oid::MACADDR8
+            | oid::TXID_SNAPSHOT
+            | oid::PG_SNAPSHOT
+    )
 }
 
 /// Returns whether values of a type are unsigned object ids of four bytes on the wire.

@@ -12,7 +12,9 @@ mod parameters;
 pub(crate) use columns::{
     of_data_type, of_field, of_records, unwrapped, with_length, without_dimensions,
 };
-pub(crate) use known::{PgType, by_name, element_oid, input_name, oid, oid_like, type_name};
+pub(crate) use known::{
+    PgType, by_name, element_oid, input_name, is_value, oid, oid_like, type_name,
+};
 pub(crate) use parameters::arrow_of;
 
 /// Field metadata key: the name of the Postgres type to show, as in `pg_type.typname`; `x[]` or

@@ -2,7 +2,7 @@
 
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 
-use super::known::{element_oid, oid, oid_like};
+use super::known::{element_oid, is_value, oid, oid_like};
 
 /// Returns the Arrow type of a parameter declared with a type OID, or `None` if the type is unknown
 /// and must be inferred.
@@ -21,6 +21,7 @@ pub(crate) fn arrow_of(type_oid: u32) -> Option<DataType> {
         | oid::VARCHAR
         | oid::BPCHAR
         | oid::NAME
+        | oid::REFCURSOR
         | oid::CHAR
         | oid::UUID
         | oid::TIMETZ
@@ -45,6 +46,7 @@ pub(crate) fn arrow_of(type_oid: u32) -> Option<DataType> {
         oid::TIMESTAMP => DataType::Timestamp(TimeUnit::Microsecond, None),
         oid::TIMESTAMPTZ => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         oid::INTERVAL => DataType::Interval(IntervalUnit::MonthDayNano),
+        other if is_value(other) => DataType::Utf8,
         other if oid_like(other) => DataType::Int64,
         other => DataType::List(Field::new_list_field(arrow_of(element_oid(other)?)?, true).into()),
     })
@@ -60,6 +62,7 @@ mod tests {
             arrow_of(1007),
             Some(DataType::new_list(DataType::Int32, true))
         );
+        assert_eq!(arrow_of(oid::POINT), Some(DataType::Utf8));
         assert_eq!(arrow_of(oid::UNKNOWN), None);
         assert_eq!(arrow_of(0), None);
         assert_eq!(arrow_of(999_999), None);

@@ -40,6 +40,19 @@ const OPERATORS: [(&str, &[Token]); 5] = [
     ("-|-", &[Token::Minus, Token::Pipe, Token::Minus]),
 ];
 
+/// Further ones. `path` is not among them: it precedes texts in `JSON_TABLE`.
+const FURTHER: [&str; 9] = [
+    "box",
+    "circle",
+    "line",
+    "lseg",
+    "macaddr8",
+    "pg_snapshot",
+    "point",
+    "polygon",
+    "refcursor",
+];
+
 /// The schema of types that may be written before any of their names.
 const SCHEMA: &str = "pg_catalog";
 
@@ -53,7 +66,8 @@ pub(super) fn spelled(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 }
 
 fn is_type(token: &Token) -> bool {
-    TYPES.iter().any(|name| is_word(token, name))
+    let mut names = TYPES.iter().chain(&FURTHER);
+    names.any(|name| is_word(token, name))
 }
 
 /// Returns whether a token is in one of the operators, and not in most queries.

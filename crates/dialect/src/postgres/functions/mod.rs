@@ -40,6 +40,7 @@ mod tests;
 mod text;
 mod timetz;
 mod undefined;
+pub(super) mod value_types;
 mod variadic;
 
 use std::sync::{Arc, LazyLock};
@@ -59,10 +60,10 @@ pub(super) use json::{ROW as JSON_ROW, planner as json_operators};
 pub(crate) use json::{
     key_of as json_key_of, rule as json_comparisons, subscripts as json_subscripts,
 };
-pub(super) use keyed::planner as typed_text_operators;
 pub(crate) use keyed::{
     extremes_planner, extremes_rule, key_of as typed_text_key_of, rule as typed_texts,
 };
+pub(super) use keyed::{input_of, planner as typed_text_operators};
 pub(super) use log_positions::LSN_IN;
 pub(super) use marks::INPUTS;
 pub use networks::network_text;

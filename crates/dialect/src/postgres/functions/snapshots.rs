@@ -52,12 +52,30 @@ impl Snapshot {
 ///
 /// The text is not a snapshot.
 fn read(argument: Option<&Cell<'static>>) -> Result<Snapshot, Error> {
-    let text = argument.and_then(Cell::to_text).unwrap_or_default();
-    Snapshot::parse(&text).ok_or_else(|| {
+    of_text(&argument.and_then(Cell::to_text).unwrap_or_default())
+}
+
+/// # Errors
+///
+/// The text is not a snapshot.
+fn of_text(text: &str) -> Result<Snapshot, Error> {
+    Snapshot::parse(text).ok_or_else(|| {
         let shown: String = text.chars().take(100).collect();
         let message = format!("invalid input syntax for type pg_snapshot: \"{shown}\"");
         Error::new(Code::InvalidCast, message)
     })
+}
+
+/// Returns a snapshot as PostgreSQL writes it.
+///
+/// # Errors
+///
+/// The text is not a snapshot.
+pub(super) fn text(text: &str) -> Result<String, Error> {
+    let snapshot = of_text(text)?;
+    let running: Vec<String> = snapshot.running.iter().map(i64::to_string).collect();
+    let (first, unborn) = (snapshot.first_running, snapshot.first_unborn);
+    Ok(format!("{first}:{unborn}:{}", running.join(",")))
 }
 
 /// Returns the functions of one prefix, with the type of its transactions.
@@ -124,6 +142,8 @@ mod tests {
             assert_eq!(snapshot.shows(transaction), shown, "{transaction}");
         }
         assert_eq!(Snapshot::parse("7:7:").unwrap().running, [0; 0]);
+        assert_eq!(text("10:20:12,12,15").unwrap(), "10:20:12,15");
+        assert_eq!(text("7:7:").unwrap(), "7:7:");
         for bad in [
             "",
             "10",

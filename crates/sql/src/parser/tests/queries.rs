@@ -84,6 +84,10 @@ fn operators_of_postgres_that_sqlparser_lacks_are_others() {
         shown("SELECT a&<b, a &> b, a -|- b, a & b, a | b, int4range '[1,2)'"),
         "SELECT a &< b, a &> b, a -|- b, a & b, a | b, CAST('[1,2)' AS int4range)"
     );
+    assert_eq!(
+        shown("SELECT point '1,2', path, line FROM t"),
+        "SELECT CAST('1,2' AS point), path, line FROM t"
+    );
     // Operators of networks; blanks make two of them, which is an error.
     assert_eq!(
         shown("SELECT a<<=b, a >>= b, a << b"),

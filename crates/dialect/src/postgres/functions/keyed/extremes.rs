@@ -92,6 +92,7 @@ fn has_extremes(of: Keyed) -> bool {
         Keyed::Timetz | Keyed::Inet | Keyed::LogPosition | Keyed::RowPlace => true,
         // That of a `cidr` is an `inet`.
         Keyed::Cidr | Keyed::MacAddress => false,
+        Keyed::Value(_) => false,
         Keyed::Bit | Keyed::VarBit | Keyed::Range(_) => false,
     }
 }

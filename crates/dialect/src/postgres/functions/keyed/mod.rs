@@ -8,6 +8,7 @@
 //! planner.rs      operators
 //! bits.rs         operators, casts and calls of bit strings
 //! ranges.rs       operators and calls of ranges
+//! uncompared.rs   refusals of what needs comparisons of types that have none
 //! extremes.rs     min and max
 //! ```
 //!
@@ -19,6 +20,7 @@ mod planner;
 mod ranges;
 mod rule;
 mod text_types;
+mod uncompared;
 
 use std::sync::Arc;
 
@@ -34,6 +36,7 @@ pub(crate) use self::rule::rule;
 pub(super) use self::text_types::functions;
 use super::ranges::RangeType;
 use super::timetz;
+use super::value_types::{self, ValueType};
 use crate::postgres::cell::PG_TYPE;
 
 /// Functions whose arguments have the type of the result.
@@ -46,6 +49,8 @@ enum Keyed {
     Inet,
     Cidr,
     MacAddress,
+    /// One of those with an entry in a table.
+    Value(&'static ValueType),
     LogPosition,
     RowPlace,
     Bit,
@@ -53,6 +58,7 @@ enum Keyed {
     Range(RangeType),
 }
 
+/// All but those with an entry in a table.
 const ALL: [Keyed; 14] = [
     Keyed::Timetz,
     Keyed::Inet,
@@ -91,6 +97,7 @@ impl Keyed {
             Self::Inet => "inet",
             Self::Cidr => "cidr",
             Self::MacAddress => "macaddr",
+            Self::Value(of) => of.name,
             Self::LogPosition => "pg_lsn",
             Self::RowPlace => "tid",
             Self::Bit => "bit",
@@ -111,7 +118,8 @@ impl Keyed {
     /// Returns the type of a field. Casts of its values to other types may have its mark.
     fn of_field(field: &Field) -> Option<Self> {
         let shown = field.metadata().get(PG_TYPE)?;
-        let found = ALL.into_iter().find(|of| of.mark() == shown)?;
+        let found = ALL.into_iter().find(|of| of.mark() == shown);
+        let found = found.or_else(|| value_types::named(shown).map(Self::Value))?;
         field.data_type().is_string().then_some(found)
     }
 
@@ -130,6 +138,14 @@ impl Keyed {
 
     fn is_bits(self) -> bool {
         matches!(self, Self::Bit | Self::VarBit)
+    }
+
+    /// Returns whether values are compared, grouped and sorted.
+    fn compares(self) -> bool {
+        match self {
+            Self::Value(of) => of.compares(),
+            _ => true,
+        }
     }
 
     /// Returns whether a value takes the type beside one of it: literals, parameters and NULL, and
@@ -168,8 +184,13 @@ impl Keyed {
 /// types.
 pub(crate) fn key_of(field: &Field) -> Option<Arc<ScalarUDF>> {
     // The texts of bit strings compare as they do.
-    let of = Keyed::of_field(field).filter(|of| !of.is_bits())?;
+    let of = Keyed::of_field(field).filter(|of| !of.is_bits() && of.compares())?;
     Some(of.function(Act::Key))
+}
+
+/// Returns the function that reads a text as a value of a type.
+pub(in crate::postgres) fn input_of(of: &'static ValueType) -> Arc<ScalarUDF> {
+    Keyed::Value(of).function(Act::In)
 }
 
 /// Returns whether a field is one of bit strings.
@@ -245,6 +266,9 @@ fn keys<'e>(
     let Some(of) = known.next() else {
         return Ok(None);
     };
+    if let [left, right, ..] = values.as_slice() {
+        uncompared::check(of, [*left, *right], symbol, schema)?;
+    }
     let mut keys = Vec::with_capacity(values.len());
     for value in values {
         let value = written(value);
@@ -287,8 +311,9 @@ pub(in crate::postgres::functions) fn written(expr: &Expr) -> &Expr {
     }
 }
 
-fn no_operator(of: Keyed, symbol: &str, other: &Expr, schema: &DFSchema) -> Error {
-    let name = match (of_expr(other, schema), other.get_type(schema)) {
+/// Returns the name of an expression's type in messages.
+fn type_name(expr: &Expr, schema: &DFSchema) -> &'static str {
+    match (of_expr(expr, schema), expr.get_type(schema)) {
         (Some(own), _) => own.name(),
         (None, Ok(of)) if of.is_string() => "text",
         (None, Ok(DataType::Timestamp(_, None))) => "timestamp without time zone",
@@ -298,7 +323,11 @@ fn no_operator(of: Keyed, symbol: &str, other: &Expr, schema: &DFSchema) -> Erro
         (None, Ok(of)) if of.is_integer() => "integer",
         (None, Ok(of)) if of.is_decimal() => "numeric",
         _ => "another type",
-    };
+    }
+}
+
+fn no_operator(of: Keyed, symbol: &str, other: &Expr, schema: &DFSchema) -> Error {
+    let name = type_name(other, schema);
     Error::new(
         Code::FunctionNotFound,
         format!("operator does not exist: {} {symbol} {name}", of.name()),

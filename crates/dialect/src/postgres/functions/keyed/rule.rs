@@ -34,7 +34,7 @@ use lakegate_error::Error;
 
 use super::{
     Act, Keyed, bits, check_beside, common, extremes, keys, of_expr, ranges, results_of,
-    text_types, written,
+    text_types, uncompared, written,
 };
 use crate::postgres::cell::drops_marks;
 use crate::postgres::functions::coalesce::ARRAY;
@@ -75,7 +75,11 @@ impl AnalyzerRule for KeyedValues {
         if !has_values(&plan, is_keyed, is_call)? {
             return Ok(plan);
         }
-        retyped(plan, &rewritten, &|_: &LogicalPlan| Ok(None))
+        let checked = |node: &LogicalPlan| -> Result<Option<LogicalPlan>> {
+            uncompared::check_operator(node)?;
+            Ok(None)
+        };
+        retyped(plan, &rewritten, &checked)
     }
 
     fn name(&self) -> &str {
@@ -85,6 +89,7 @@ impl AnalyzerRule for KeyedValues {
 
 fn rewritten(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     bits::check(&expr, schema)?;
+    uncompared::check_order(&expr, schema)?;
     let expr = match unmarked(expr, schema) {
         cast if cast.transformed => return Ok(cast),
         Transformed { data, .. } => data,
@@ -153,6 +158,7 @@ fn check_function(refused: &[&str], name: &str, args: &[Expr], schema: &DFSchema
         return Ok(());
     }
     match args.iter().find_map(|arg| of_expr(arg, schema)) {
+        Some(of) if !of.compares() => Err(uncompared::without_function(of, name).into()),
         Some(of) => {
             let message = format!("{name} of {} is not supported", of.name());
             let hint = match of {
@@ -210,6 +216,7 @@ fn within(
     let Some(of) = of_expr(&column, inner).or_else(|| of_expr(value, schema)) else {
         return Ok(None);
     };
+    uncompared::check_named(of, "=")?;
     // Each is of the type, or becomes one beside the other.
     for (one, within) in [(&column, inner), (value, schema)] {
         check_beside(of, written(one), "=", within)?;
@@ -280,8 +287,8 @@ fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> 
                 Some(of.call(Act::In, vec![Expr::Case(value)]))
             })
         }
-        ("greatest", args) => common(args, schema).map(|of| of.call(Act::Greatest, plain(args))),
-        ("least", args) => common(args, schema).map(|of| of.call(Act::Least, plain(args))),
+        ("greatest", args) => extreme(Act::Greatest, args, schema)?,
+        ("least", args) => extreme(Act::Least, args, schema)?,
         ("coalesce", args) => common(args, schema).map(|of| {
             let texts = args.iter().map(|arg| read(of, arg)).collect();
             of.call(Act::In, vec![function.func.call(texts)])
@@ -312,7 +319,12 @@ fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> 
         (ANY | ALL, [op, value, list]) => {
             let value = written(value);
             let beside = || of_items(list, schema).filter(|of| of.takes(value, schema));
-            of_expr(value, schema).or_else(beside).map(|of| {
+            let of = of_expr(value, schema).or_else(beside);
+            if let Some(of) = of {
+                let symbol = op.as_literal().and_then(|op| op.try_as_str().flatten());
+                uncompared::check_named(of, symbol.unwrap_or("="))?;
+            }
+            of.map(|of| {
                 let keys = of.call(Act::Keys, vec![list.clone()]);
                 let key = of.call(Act::Key, vec![value.clone()]);
                 function.func.call(vec![op.clone(), key, keys])
@@ -331,6 +343,15 @@ fn called(function: &ScalarFunction, schema: &DFSchema) -> Result<Option<Expr>> 
         }
         _ => None,
     })
+}
+
+/// Returns the greatest or the least of values; `None` for values of other types.
+fn extreme(act: Act, args: &[Expr], schema: &DFSchema) -> Result<Option<Expr>> {
+    let Some(of) = common(args, schema) else {
+        return Ok(None);
+    };
+    uncompared::check_has(of, "a comparison function")?;
+    Ok(Some(of.call(act, plain(args))))
 }
 
 fn plain(values: &[Expr]) -> Vec<Expr> {

@@ -16,7 +16,7 @@ use lakegate_error::Error;
 
 use super::{Act, Keyed};
 use crate::postgres::functions::ranges::{self, RangeType};
-use crate::postgres::functions::{bit_strings, log_positions, networks, row_places};
+use crate::postgres::functions::{bit_strings, log_positions, networks, row_places, value_types};
 use crate::postgres::{Cell, PgFunction};
 
 const TYPES: [Keyed; 13] = [
@@ -40,6 +40,12 @@ const ACTS: [Act; 5] = [Act::In, Act::Key, Act::Keys, Act::Greatest, Act::Least]
 /// The most arguments of `greatest` and `least`.
 const MAX_ARGUMENTS: usize = 100;
 
+/// Returns the types, also those with an entry in a table.
+fn types() -> impl Iterator<Item = Keyed> {
+    let values = value_types::all().iter().map(Keyed::Value);
+    TYPES.into_iter().chain(values)
+}
+
 /// Functions that return values of one of the types, besides those that are made here.
 const RETURN_ONE: [&str; 12] = [
     "broadcast",
@@ -58,7 +64,8 @@ const RETURN_ONE: [&str; 12] = [
 
 /// Made once: calls of one function are equal only if they share it.
 static FUNCTIONS: LazyLock<Vec<(Keyed, Act, Arc<ScalarUDF>)>> = LazyLock::new(|| {
-    let all = TYPES.into_iter().flat_map(|of| ACTS.map(|act| (of, act)));
+    let all = types().flat_map(|of| ACTS.map(|act| (of, act)));
+    let all = all.filter(|(of, act)| of.compares() || *act == Act::In);
     all.map(|(of, act)| (of, act, made(of, act).into_udf()))
         .collect()
 });
@@ -106,7 +113,7 @@ pub(super) fn address_of(text: &Expr) -> Option<&Expr> {
 
 /// Returns whether the values of a function may be of one of the types.
 pub(super) fn returns_one(function: &str) -> bool {
-    let is_made = || TYPES.into_iter().any(|of| function.contains(of.mark()));
+    let is_made = || types().any(|of| function.contains(of.mark()));
     let is_position = || function.starts_with("pg_") && function.ends_with("_lsn");
     let is_constructor = || RangeType::named(function).is_some();
     function.starts_with('$') && is_made()
@@ -124,6 +131,7 @@ fn read(of: Keyed, options: &ConfigOptions, text: &str) -> Result<String, Error>
     match of {
         Keyed::Cidr => networks::cidr(text),
         Keyed::MacAddress => networks::mac_address(text),
+        Keyed::Value(of) => (of.read)(text),
         Keyed::LogPosition => log_positions::read(text),
         Keyed::RowPlace => row_places::read(text),
         Keyed::Bit | Keyed::VarBit => bit_strings::read(text),
@@ -141,6 +149,7 @@ fn key(of: Keyed, options: &ConfigOptions, text: &str) -> Result<String, Error> 
     match of {
         // Their texts compare as they do.
         Keyed::MacAddress => networks::mac_address(text),
+        Keyed::Value(of) => (of.read)(text),
         Keyed::Bit | Keyed::VarBit => bit_strings::read(text),
         Keyed::LogPosition => log_positions::key(text),
         Keyed::RowPlace => row_places::key(text),

@@ -24,7 +24,7 @@ use super::calls::{text_of, typed};
 use super::times::MICROSECONDS;
 use super::{build, folded, parts, zoned_times};
 use crate::postgres::ROW_TYPE;
-use crate::postgres::functions::{BIT_CAST, INPUTS, LSN_IN, VARBIT_CAST};
+use crate::postgres::functions::{BIT_CAST, INPUTS, LSN_IN, VARBIT_CAST, value_types};
 use crate::postgres::pg_catalog::types;
 
 /// The replacement of a cast to a Postgres type.
@@ -148,10 +148,12 @@ pub(super) fn is_disguised(data_type: &DataType) -> bool {
     )
 }
 
-/// Returns whether a type is one of ranges.
-pub(super) fn is_range(data_type: &DataType) -> bool {
+/// Returns whether a type is one of ranges, or has an entry in the table of types.
+pub(super) fn is_range_or_value(data_type: &DataType) -> bool {
     match target(data_type) {
-        Target::Text(function) => function.ends_with("range_in"),
+        Target::Text(function) => {
+            function.ends_with("range_in") || value_types::of_input(function).is_some()
+        }
         _ => false,
     }
 }
@@ -256,7 +258,9 @@ fn custom(name: &str, quoted: bool, modifiers: &[String]) -> Target {
         "cardinal_number" => DataType::Int(None),
         "oidvector" => return Target::Array(DataType::BigInt(None), 1),
         "int2vector" => return Target::Array(DataType::SmallInt(None), 1),
-        _ => return Target::Unchanged,
+        name => {
+            return value_types::named(name).map_or(Target::Unchanged, |of| Target::Text(of.input));
+        }
     })
 }
 

@@ -109,7 +109,7 @@ pub(in crate::postgres::rewrite) fn set_operation(query: &mut Query) -> Result<(
             })
             .collect();
         numbers_only(&values)?;
-        of_shown_type(&mut values, casts::is_range);
+        of_shown_type(&mut values, casts::is_range_or_value);
         of_type(values, is_constant);
     }
     Ok(())
