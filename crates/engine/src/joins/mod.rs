@@ -6,3 +6,4 @@ pub(crate) mod join_order;
 pub(crate) mod set_operations;
 pub(crate) mod sideways;
 pub(crate) mod spilling_join;
+pub(crate) mod unread_partitions;

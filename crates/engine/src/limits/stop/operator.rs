@@ -46,6 +46,7 @@ use crate::aggregation::first_steps::with_patience;
 use crate::aggregation::near_groups::NearGroups;
 use crate::aggregation::numbered_texts::NumberedTexts;
 use crate::joins::spilling_join::{ordered_inputs, with_spilling};
+use crate::joins::unread_partitions::without_waiting;
 use crate::limits::bounded::made_much;
 use crate::limits::gathered::{self, Kept, given};
 use crate::limits::literals::{beside_results, may_be_large, rows_beside_subqueries};
@@ -65,7 +66,7 @@ const UNIT: Duration = Duration::from_micros(250);
 /// Returns an error if one of DataFusion's operators cannot be rebuilt.
 pub fn stoppable(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     // What reads the rows may rely on their order.
-    around(plan, Place::default(), true, replaced)
+    around(without_waiting(plan)?, Place::default(), true, replaced)
 }
 
 /// Puts a `Stoppable` around each operator of a plan that another operator runs. None of them is
